@@ -1,0 +1,16 @@
+"""Any audio file as mono float32 at one rate, decoded once and kept."""
+
+from lightning_emorec.audio.decode import decode
+from lightning_emorec.audio.digests import DigestIndex
+from lightning_emorec.audio.shape import center_crop, random_crop, trim_silence
+from lightning_emorec.audio.store import AudioStore, default_cache_folder
+
+__all__ = [
+    "AudioStore",
+    "DigestIndex",
+    "center_crop",
+    "decode",
+    "default_cache_folder",
+    "random_crop",
+    "trim_silence",
+]

@@ -1,0 +1,176 @@
+"""What a file contains, as a SHA-256 that is computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from lightning_emorec.audio.parallel import run_threads
+from lightning_emorec.types import EmorecError
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Row = tuple[bytes, int, int, str]
+"""Absolute path, size, mtime in nanoseconds, digest."""
+
+COMMIT_EVERY = 500
+"""Files between commits: what an interruption loses at most."""
+
+QUERY_AT_ONCE = 500
+"""Paths in one query; SQLite built with old defaults takes 999 variables."""
+
+LOCK_TIMEOUT_S = 60.0
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT)"
+)
+
+
+class DigestIndex:
+    """SHA-256 digests of files, remembered in SQLite by path, size and time of change.
+
+    Several processes may use one index. It keeps the rollback journal, since WAL does not work over a network
+    file system, and opens a connection for each call, so that it survives pickling and forking. Where the
+    index cannot be used, files are hashed again and a warning says so.
+
+    Args:
+        folder: Where `digests.sqlite` lies; made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "digests.sqlite"
+
+    def digests(self, paths: Sequence[Path], label: str = "Hashing files") -> list[str]:
+        """One hexadecimal SHA-256 a path, in order.
+
+        Raises:
+            EmorecError: Files that are missing or cannot be read; all of them are counted, the first named.
+        """
+        found, errors = self.lookup(paths, label)
+        if errors:
+            raise combined(errors)
+        return [found[path] for path in paths]
+
+    def lookup(self, paths: Sequence[Path], label: str) -> tuple[dict[Path, str], list[EmorecError]]:
+        """Digests of the files that can be read, and an error for each that cannot."""
+        stamps, errors = _stamps(paths)
+        found = self._known(stamps)
+        missing = [path for path in stamps if path not in found]
+        rows: list[Row] = []
+        try:
+            with closing(run_threads(_hash_file, missing, label)) as hashings:
+                for path, hashed in hashings:
+                    try:
+                        found[path] = hashed.result()
+                    except OSError as error:
+                        errors.append(_unreadable(path, error))
+                        continue
+                    rows.append((_key(path), *stamps[path], found[path]))
+                    if len(rows) == COMMIT_EVERY:
+                        self._store(rows)
+                        rows = []
+        finally:
+            self._store(rows)
+        return found, errors
+
+    def _known(self, stamps: dict[Path, tuple[int, int]]) -> dict[Path, str]:
+        """Remembered digests of files whose size and time have not changed."""
+        keys = {_key(path): path for path in stamps}
+
+        def select(connection: sqlite3.Connection) -> dict[Path, str]:
+            asked = list(keys)
+            known: dict[Path, str] = {}
+            for start in range(0, len(asked), QUERY_AT_ONCE):
+                some = asked[start : start + QUERY_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT path, size, mtime_ns, digest FROM files WHERE path IN ({marks})"
+                for key, size, mtime_ns, digest in connection.execute(query, some):
+                    if stamps[keys[key]] == (size, mtime_ns):
+                        known[keys[key]] = digest
+            return known
+
+        return self._with_connection(select) or {}
+
+    def _store(self, rows: Sequence[Row]) -> None:
+        """Remember digests, replacing those of files that have changed."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
+
+        if rows:
+            self._with_connection(insert)
+
+    def _with_connection(self, action: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """What the action returns; None, with a warning, where the index cannot be used."""
+        try:
+            try:
+                return self._run(action)
+            except sqlite3.OperationalError:
+                raise  # locked, read-only or on a full disk: nothing that a rebuild would mend
+            except sqlite3.DatabaseError as error:
+                self._move_aside(error)
+                return self._run(action)
+        except (sqlite3.Error, OSError) as error:
+            logger.warning("digests are not remembered, so files are hashed again: %s (%s)", self.path, error)
+            return None
+
+    def _run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT_S)) as connection:
+            connection.execute(SCHEMA)
+            return action(connection)
+
+    def _move_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Make room for a new index, and keep the damaged one for whoever wonders."""
+        aside = self.path.with_suffix(".sqlite.damaged")
+        logger.warning("%s is damaged (%s): moved to %s and built anew", self.path, error, aside.name)
+        # A journal left beside it would be played back into the new file.
+        self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+        self.path.replace(aside)
+
+
+def combined(errors: Sequence[EmorecError]) -> EmorecError:
+    """One error for many files: itself if alone, else the count and the first three."""
+    if len(errors) == 1:
+        return errors[0]
+    shown = "; ".join(sorted(error.found for error in errors)[:3])
+    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    return EmorecError("readable audio files", f"{len(errors)} that are not: {shown}{more}", errors[0].fix)
+
+
+def _stamps(paths: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], list[EmorecError]]:
+    """Size and mtime of each file that is there, and an error for each that is not."""
+    stamps: dict[Path, tuple[int, int]] = {}
+    errors: list[EmorecError] = []
+    for path in dict.fromkeys(paths):
+        try:
+            status = path.stat()
+        except OSError as error:
+            errors.append(_unreadable(path, error))
+        else:
+            stamps[path] = (status.st_size, status.st_mtime_ns)
+    return stamps, errors
+
+
+def _unreadable(path: Path, error: OSError) -> EmorecError:
+    if isinstance(error, FileNotFoundError):
+        return EmorecError("an audio file", f"no file {path}", "restore it or mend the path")
+    return EmorecError("a readable file", f"{path}: {error.strerror}", "mend its permissions or the path")
+
+
+def _key(path: Path) -> bytes:
+    """Bytes, because a file name need not be valid text."""
+    return os.fsencode(path.absolute())
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,106 @@
+"""One decoded clip on disk: a header of 32 bytes, then 16-bit samples.
+
+Samples are stored relative to the clip's peak, so that nothing clips and a quiet recording keeps its
+resolution: the error is at most half of 1/32767 of the peak.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import uuid
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIELDS = struct.Struct("<4sHxxIQd")
+"""Magic, version, rate in Hz, number of samples, scale that turns a stored sample into a real one."""
+
+CHECKSUM = struct.Struct("<I")
+"""CRC-32 of the fields and the samples; it follows the fields."""
+
+HEADER_BYTES = FIELDS.size + CHECKSUM.size
+MAGIC = b"EMOA"
+VERSION = 1
+LARGEST = 32767
+SAMPLE_BYTES = 2
+
+
+class DamagedEntryError(Exception):
+    """A file that is not a whole entry of this version and rate."""
+
+
+def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
+    """Write (time,) samples under a temporary name, then give the file its own.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full; nothing remains.
+    """
+    scale = float(np.abs(audio).max()) / LARGEST
+    # In float64, because dividing a very quiet clip in float32 would overflow the 16 bits.
+    stored = np.round(audio.astype(np.float64) / scale) if scale > 0 else np.zeros_like(audio)
+    body = stored.astype("<i2").tobytes()
+    fields = FIELDS.pack(MAGIC, VERSION, rate_hz, len(audio), scale)
+    checksum = CHECKSUM.pack(zlib.crc32(body, zlib.crc32(fields)))
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(fields + checksum + body)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:
+    """(time,) samples of an entry, checked as far as header and size go.
+
+    Raises:
+        FileNotFoundError: There is no such entry.
+        DamagedEntryError: It is not whole.
+    """
+    with path.open("rb") as file, _mapped(file.fileno()) as data:
+        scale = _check_header(data, rate_hz)
+        samples = np.frombuffer(data, "<i2", offset=HEADER_BYTES)
+        audio: NDArray[np.float32] = np.multiply(samples, np.float32(scale), dtype=np.float32)
+        del samples  # a view of the mapping, which could not be closed under it
+    return audio
+
+
+def entry_peak(path: Path, rate_hz: int, checksum: bool) -> float:
+    """Largest magnitude in an entry that is whole; with `checksum`, every byte is read and checked.
+
+    Raises:
+        FileNotFoundError: There is no such entry.
+        DamagedEntryError: It is not whole.
+    """
+    with path.open("rb") as file, _mapped(file.fileno()) as data:
+        scale = _check_header(data, rate_hz)
+        if checksum:
+            (expected,) = CHECKSUM.unpack_from(data, FIELDS.size)
+            with memoryview(data) as view, view[HEADER_BYTES:] as body:
+                found = zlib.crc32(body, zlib.crc32(view[: FIELDS.size]))
+            if found != expected:
+                raise DamagedEntryError(f"{path}: wrong checksum")
+    return scale * LARGEST
+
+
+def _mapped(descriptor: int) -> mmap.mmap:
+    """The file in memory, shared through the page cache by all processes that read it."""
+    try:
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    except ValueError as error:  # an empty file cannot be mapped
+        raise DamagedEntryError("empty") from error
+
+
+def _check_header(data: mmap.mmap, rate_hz: int) -> float:
+    """The scale of a whole entry of this version and rate."""
+    if len(data) < HEADER_BYTES:
+        raise DamagedEntryError("no whole header")
+    magic, version, found_hz, samples, scale = FIELDS.unpack_from(data)
+    if (magic, version, found_hz) != (MAGIC, VERSION, rate_hz):
+        raise DamagedEntryError(f"header of another kind: {(magic, version, found_hz)}")
+    if len(data) != HEADER_BYTES + SAMPLE_BYTES * samples:
+        raise DamagedEntryError(f"{len(data)} bytes for {samples} samples")
+    return float(scale)

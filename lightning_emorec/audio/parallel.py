@@ -1,0 +1,47 @@
+"""Work on many files at once, with a progress bar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SHOW_FROM = 50
+"""Fewer files are done before a bar could be read."""
+
+MOST_THREADS = 8
+
+
+def run_threads(
+    work: Callable[[Item], Result], items: Sequence[Item], label: str
+) -> Generator[tuple[Item, Future[Result]], None, None]:
+    """Yield each item with its finished future, in the order in which they finish.
+
+    Threads suffice, because hashing, decoding and resampling run outside the interpreter's lock. When the
+    caller stops or is interrupted, what has not begun is cancelled.
+
+    Args:
+        work: Called once an item, in some thread.
+        items: What to work on.
+        label: Stands before the progress bar.
+    """
+    pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        # On a terminal the bar goes when it is done; in a log its last state stays.
+        transient = get_console().is_terminal
+        with Progress(*columns, transient=transient, disable=len(items) < SHOW_FROM) as progress:
+            task = progress.add_task(label, total=len(items))
+            futures = {pool.submit(work, item): item for item in items}
+            for future in as_completed(futures):
+                yield futures[future], future
+                progress.advance(task)
+    finally:
+        pool.shutdown(cancel_futures=True)

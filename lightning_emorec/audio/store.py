@@ -1,0 +1,196 @@
+"""Decoded audio, kept on disk by content."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pooch
+import soundfile
+from numpy.typing import NDArray
+
+from lightning_emorec.audio.decode import check_rate, decode, warn_if_silent
+from lightning_emorec.audio.digests import DigestIndex, combined
+from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
+from lightning_emorec.audio.parallel import run_threads
+from lightning_emorec.types import EmorecError
+
+logger = logging.getLogger(__name__)
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+
+CACHE_VARIABLE = "EMOREC_CACHE"
+
+JUDGED_BY = 50
+"""Files whose durations stand for all when the space that is lacking is estimated."""
+
+
+def default_cache_folder() -> Path:
+    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else Path(pooch.os_cache("lightning_emorec"))
+
+
+class AudioStore:
+    """Mono audio at one rate, decoded once for each distinct content and memory-mapped from then on.
+
+    Several processes may fill one folder at once: an entry is named by what it is made from, and appears
+    whole or not at all. Pickles into a loader's workers.
+
+    Args:
+        folder: The cache; entries lie in `audio-<rate>/`, digests of source files in `digests.sqlite`.
+        rate_hz: Rate of what `load` returns.
+
+    Raises:
+        EmorecError: The rate is below 8 kHz.
+    """
+
+    def __init__(self, folder: Path, rate_hz: int) -> None:
+        check_rate(rate_hz, "the rate asked for")
+        self.folder = folder
+        self.rate_hz = rate_hz
+        self._index = DigestIndex(folder)
+        self._known: dict[str, str] = {}  # path as given -> digest
+
+    def at(self, rate_hz: int) -> AudioStore:
+        """The same cache at another rate; what is known of the files is shared."""
+        other = AudioStore(self.folder, rate_hz)
+        other._known = self._known
+        return other
+
+    def digests(self, paths: Sequence[Path]) -> list[str]:
+        """SHA-256 of each file's bytes, in order. Files are looked at once in the life of a store.
+
+        Raises:
+            EmorecError: Files that are missing or cannot be read.
+        """
+        errors = self._learn(paths)
+        if errors:
+            raise combined(errors)
+        return [self._known[str(path)] for path in paths]
+
+    def prepare(self, paths: Sequence[Path], verify: bool = True) -> None:
+        """Decode what is not kept yet, or not whole.
+
+        Args:
+            paths: Audio files.
+            verify: Read every entry and compare checksums; otherwise only headers and sizes are looked at.
+
+        Raises:
+            EmorecError: Files that cannot be used, all counted and the first named, after all the others are
+                decoded; or a cache folder that is full or cannot be written.
+        """
+        errors = self._learn(paths)
+        sources: dict[str, Path] = {}  # a content is decoded once, whatever its names
+        for path in paths:
+            if str(path) in self._known:
+                sources.setdefault(self._known[str(path)], path)
+        lacking = self._lacking(sources, verify)
+        errors += self._decode_all([(digest, sources[digest]) for digest in lacking])
+        if errors:
+            raise combined(errors)
+
+    def load(self, path: Path) -> NDArray[np.float32]:
+        """(time,) samples of a file, decoding it if it is not kept yet.
+
+        Raises:
+            EmorecError: The file cannot be used, or the cache folder cannot be written.
+        """
+        digest = self._known.get(str(path)) or self.digests([path])[0]
+        entry = self._entry(digest)
+        try:
+            return read_entry(entry, self.rate_hz)
+        except (OSError, DamagedEntryError) as error:
+            self._decode_again(digest, path, error)
+        return read_entry(entry, self.rate_hz)
+
+    def _entry(self, digest: str) -> Path:
+        return self.folder / f"audio-{self.rate_hz}" / digest[:2] / f"{digest}.pcm"
+
+    def _learn(self, paths: Sequence[Path]) -> list[EmorecError]:
+        """Get to know the digests of files not met yet; an error for each that cannot be read."""
+        new = [path for path in paths if str(path) not in self._known]
+        found, errors = self._index.lookup(new, "Hashing audio")
+        self._known.update({str(path): digest for path, digest in found.items()})
+        return errors
+
+    def _lacking(self, sources: dict[str, Path], verify: bool) -> list[str]:
+        """Digests without a whole entry. Warns of entries that are damaged, and of those that are silence."""
+
+        def peak(digest: str) -> float:
+            return entry_peak(self._entry(digest), self.rate_hz, verify)
+
+        lacking = []
+        with closing(run_threads(peak, list(sources), "Checking decoded audio")) as checks:
+            for digest, checked in checks:
+                try:
+                    warn_if_silent(sources[digest], checked.result())
+                except (OSError, DamagedEntryError) as error:
+                    _warn_if_damaged(sources[digest], error)
+                    lacking.append(digest)
+        return lacking
+
+    def _decode_all(self, items: Sequence[tuple[str, Path]]) -> list[EmorecError]:
+        """Make the entries of (digest, path) pairs; an error for each file that cannot be used."""
+        errors: list[EmorecError] = []
+        left = dict(items)
+        label = f"Decoding to {self.rate_hz} Hz"
+        with closing(run_threads(self._decode_one, items, label)) as decodings:
+            for (digest, _), decoded in decodings:
+                try:
+                    decoded.result()
+                except EmorecError as error:
+                    errors.append(error)
+                except OSError as error:
+                    raise self._unwritable(error, list(left.values())) from error
+                del left[digest]
+        return errors
+
+    def _decode_again(self, digest: str, path: Path, error: Exception) -> None:
+        """Make the entry whose reading raised `error`."""
+        _warn_if_damaged(path, error)
+        try:
+            self._decode_one((digest, path))
+        except OSError as refusal:
+            raise self._unwritable(refusal, [path]) from refusal
+
+    def _decode_one(self, item: tuple[str, Path]) -> None:
+        digest, path = item
+        audio = decode(path, self.rate_hz)
+        entry = self._entry(digest)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_entry(entry, audio, self.rate_hz)
+
+    def _unwritable(self, error: OSError, left: Sequence[Path]) -> EmorecError:
+        """What the user has to know when an entry cannot be written."""
+        if error.errno in FULL_DISK:
+            return EmorecError(
+                f"about {_needed_mb(left, self.rate_hz):.1f} MB more for decoded audio in {self.folder}",
+                "a full disk",
+                f"free that much, or name another folder by {CACHE_VARIABLE}",
+            )
+        return EmorecError(
+            "a cache folder that can be written",
+            f"{self.folder} ({error.strerror})",
+            f"mend its permissions, or name another folder by {CACHE_VARIABLE}",
+        )
+
+
+def _warn_if_damaged(path: Path, error: Exception) -> None:
+    """An entry that is not there yet is nothing to speak of."""
+    if isinstance(error, DamagedEntryError):
+        logger.warning("decoding %s again: what was kept of it is damaged (%s)", path, error)
+
+
+def _needed_mb(paths: Sequence[Path], rate_hz: int) -> float:
+    """Size of the entries of files, judged by the durations of the first few."""
+    durations_s = []
+    for path in paths[:JUDGED_BY]:
+        with suppress(soundfile.LibsndfileError):  # told apart, as a file that cannot be used
+            durations_s.append(float(soundfile.info(path).duration))
+    return float(np.mean(durations_s or [0.0])) * len(paths) * rate_hz * SAMPLE_BYTES / 1e6
