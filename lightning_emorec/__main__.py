@@ -1,0 +1,68 @@
+"""`python -m lightning_emorec VERB`."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+import warnings
+
+from lightning_emorec.types import EmorecError
+
+TRAINER_VERBS = ("fit", "validate", "test")
+
+
+def main(args: list[str] | None = None) -> object:
+    """Run a verb.
+
+    Args:
+        args: Command line without the program's name; by default the process's own.
+
+    Returns:
+        What the verb made: the `EmorecCLI` of fit, validate and test.
+
+    Raises:
+        SystemExit: Status 2 after one line on stderr for a mistake that the user can mend, 130 after Ctrl-C.
+    """
+    _log_to_terminal()
+    args = sys.argv[1:] if args is None else args
+    try:
+        from lightning_emorec.cli import run  # here: torch and lightning take seconds
+
+        return run(args)
+    except EmorecError as error:
+        _stop(f"error: {error}", 2)
+    except KeyboardInterrupt:
+        _stop("interrupted: run the same command again to go on from the last epoch", 130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = f" for {error.filename}" if error.filename else ""
+        _stop(
+            f"error: expected free space on the disk; found none{where}; free some and run the same command again",
+            2,
+        )
+    return None
+
+
+def _log_to_terminal() -> None:
+    log = logging.getLogger("lightning_emorec")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    for noise in (".*LeafSpec.*", ".*run with no optimizer.*", ".*does not have many workers.*", ".*log_every_n_steps.*"):
+        warnings.filterwarnings("ignore", message=noise)
+    # Lightning tells each checkpoint it reads, twice; its warnings stay.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+
+
+def _stop(line: str, status: int) -> None:
+    print(line, file=sys.stderr)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What every branch does: a batch becomes logits for each task, and the logits of a whole part are kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from lightning.pytorch import LightningModule
+
+from lightning_emorec.branches.collector import Collector
+from lightning_emorec.features import Feature, Value
+from lightning_emorec.metrics import PartLogits, score_part
+from lightning_emorec.types import Batch, Logits, Part, Tasks
+
+if TYPE_CHECKING:
+    from lightning_emorec.datamodule import EmotionDataModule
+
+
+class Branch(LightningModule, ABC):
+    """One view of a clip, from a `Batch` to `Logits`.
+
+    Args:
+        tasks: Task name -> class names; comes from the corpus through a link.
+
+    Attributes:
+        hears: What training needs of the audio; the datamodule spares itself the rest.
+        results: The logits of the validation and test parts, whole, after the loop over each.
+    """
+
+    hears: Literal["augmented", "plain", "nothing"] = "nothing"
+
+    def __init__(self, tasks: Tasks) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)  # only here: Lightning collects the leaf's arguments too
+        self.tasks = tasks
+        self.results: dict[Part, PartLogits] = {}
+        self._collector = Collector()
+
+    @classmethod
+    def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:  # noqa: ARG003
+        """Features that a branch with these arguments needs, known without building it."""
+        return []
+
+    @property
+    def features(self) -> list[Feature]:
+        """Features this branch needs in `Batch.features`."""
+        return self.features_of(self.hparams)
+
+    @property
+    def data(self) -> EmotionDataModule:
+        """The datamodule of the run this branch is in."""
+        return cast("EmotionDataModule", self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
+        """Size what the training clips decide, such as a vocabulary, before the optimiser is made.
+
+        Args:
+            features: Feature key -> the values of all training clips, in order.
+        """
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Logits:
+        """Logits of each task, (batch, classes), independent of the other clips in the batch."""
+
+    def setup(self, stage: str) -> None:
+        """Learn from the training clips; Lightning calls this after the datamodule's own set-up."""
+        if stage == "fit":
+            self.learn_from_training(self.data.training_features())
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Keep the logits of a validation batch."""
+        self.evaluate(batch, "val")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Keep the logits of a test batch."""
+        self.evaluate(batch, "test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the validation part."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Score the test part."""
+        self._log_scores("test")
+
+    def evaluate(self, batch: Batch, part: Part) -> None:
+        """Keep the logits of a batch of a part."""
+        self._collector.add(batch, self(batch))
+
+    def finish(self, part: Part) -> PartLogits:
+        """The logits of a part, whole, after `evaluate` has seen its every batch."""
+        return self._collector.take(self, self.clip_ids(part))
+
+    def clip_ids(self, part: Part) -> list[str]:
+        """Ids of a part's clips, in the order that `Batch.index` counts."""
+        return [clip.id for clip in self.data.clips(part)]
+
+    def _log_scores(self, part: Part) -> None:
+        self.results[part] = self.finish(part)
+        # Every rank has all logits, so every rank logs the same numbers and nothing is left to synchronise.
+        for task, scores in score_part(self.results[part]).items():
+            logged = {
+                f"{part}/{task}/{metric}": float(value)
+                for metric, value in scores.items()
+                if metric != "clips"
+            }
+            self.log_dict(logged, batch_size=1)

@@ -1,0 +1,61 @@
+"""Branches from plain specs: {class_path, init_args}."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+from lightning_emorec.branches.branch import Branch
+from lightning_emorec.features import Feature
+from lightning_emorec.types import EmorecError, Tasks
+
+Spec = dict[str, Any]
+"""{"class_path": ..., "init_args": {...}}, plain values only, without `tasks`."""
+
+
+def resolve_spec(spec: Mapping[str, Any], tasks: Tasks) -> Spec:
+    """Check a spec, and fill in the full class path and every default.
+
+    Raises:
+        EmorecError: The class is not a branch, or an argument is unknown or of a wrong type.
+    """
+    resolved = cast(dict[str, Any], _parse(spec, tasks)[1].branch.as_dict())
+    resolved["init_args"].pop("tasks")
+    return {"class_path": resolved["class_path"], "init_args": resolved["init_args"]}
+
+
+def build_branch(spec: Mapping[str, Any], tasks: Tasks) -> Branch:
+    """Build an untrained branch.
+
+    Raises:
+        EmorecError: As `resolve_spec`.
+    """
+    parser, config = _parse(spec, tasks)
+    return cast(Branch, parser.instantiate_classes(config).branch)
+
+
+def branch_class(spec: Spec) -> type[Branch]:
+    """The class of a resolved spec."""
+    module, _, name = spec["class_path"].rpartition(".")
+    return cast(type[Branch], getattr(importlib.import_module(module), name))
+
+
+def branch_features(spec: Spec) -> list[Feature]:
+    """The features that a branch with a resolved spec needs, without building it."""
+    return branch_class(spec).features_of(spec["init_args"])
+
+
+def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Namespace]:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(Branch, "branch")
+    given = {"class_path": spec["class_path"], "init_args": {**(spec.get("init_args") or {}), "tasks": tasks}}
+    try:
+        return parser, parser.parse_object({"branch": given})
+    except ArgumentError as error:
+        reason = " ".join(str(error).split())
+        raise EmorecError(
+            "a branch's class_path and init_args", reason, f"mend {spec['class_path']}"
+        ) from error

@@ -1,0 +1,43 @@
+"""Branches that are solved in one go, without an optimiser."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from lightning_emorec.branches.branch import Branch
+from lightning_emorec.branches.store import BEST
+from lightning_emorec.types import Batch, EmorecError
+
+
+class ClosedFormBranch(Branch):
+    """A branch fitted by `solve` when `fit` starts; its trainer has `max_epochs: 0`.
+
+    `ModelCheckpoint` saves nothing where no optimiser steps, so the checkpoint is saved here.
+    """
+
+    @abstractmethod
+    def solve(self) -> None:
+        """Fit to the clips of the run's datamodule; the same on every rank."""
+
+    def on_fit_start(self) -> None:
+        """Solve, then save.
+
+        Raises:
+            EmorecError: The trainer would go on to train.
+        """
+        if self.trainer.max_epochs != 0:
+            found = f"{self.trainer.max_epochs}"
+            raise EmorecError("trainer.max_epochs 0 for a model that is solved", found, "mend trainer.max_epochs")
+        self.solve()
+        if self.trainer.checkpoint_callback is not None:
+            folder = Path(self.trainer.checkpoint_callback.dirpath or self.trainer.default_root_dir)  # type: ignore[attr-defined]
+            self.trainer.save_checkpoint(folder / BEST)  # on all ranks: Lightning synchronises inside
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """Never run; Lightning asks that it be there."""
+        raise RuntimeError(f"{type(self).__name__} is solved, not trained by steps")
+
+    def configure_optimizers(self) -> None:
+        """Nothing is stepped."""
+        return

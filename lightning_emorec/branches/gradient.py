@@ -1,0 +1,149 @@
+"""Branches that an optimiser trains."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lightning_emorec.augment import draw_seed
+from lightning_emorec.branches.branch import Branch
+from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+
+
+class GradientBranch(Branch):
+    """A branch trained by AdamW with a warm-up and a cosine.
+
+    Args:
+        tasks: Task name -> class names.
+        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        class_weights: Weigh each class by the inverse of its share of the training clips.
+        lr: Peak learning rate.
+        weight_decay: Of matrices; vectors (biases, norms) are not decayed.
+        warmup_epochs: Epochs of linear rise to `lr`; may be a fraction.
+
+    Raises:
+        EmorecError: An argument out of range, or a loss weight for a task that is not there.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        loss_weights: dict[str, float] | None,
+        label_smoothing: float,
+        class_weights: bool,
+        lr: float,
+        weight_decay: float,
+        warmup_epochs: float,
+    ) -> None:
+        super().__init__(tasks)
+        if unknown := set(loss_weights or {}) - set(tasks):
+            raise EmorecError(
+                f"loss_weights for the tasks {list(tasks)}",
+                f"{sorted(unknown)}",
+                "mend model.init_args.loss_weights",
+            )
+        if not 0 <= label_smoothing < 1:
+            raise EmorecError(
+                "label_smoothing in [0, 1)", f"{label_smoothing}", "mend model.init_args.label_smoothing"
+            )
+        if lr <= 0:
+            raise EmorecError("a positive lr", f"{lr}", "mend model.init_args.lr")
+        self.loss_weights = loss_weights or {}
+        self.label_smoothing = label_smoothing
+        self.class_weights = class_weights
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.warmup_epochs = warmup_epochs
+        for task, classes in tasks.items():
+            self.register_buffer(f"class_weight_{task}", torch.ones(len(classes)))
+
+    def setup(self, stage: str) -> None:
+        """Learn class weights, and what the leaf learns, from the training clips."""
+        super().setup(stage)
+        if stage == "fit" and self.class_weights:
+            for task in self.tasks:
+                counts = torch.tensor(self.data.class_counts("train", task), dtype=torch.float)
+                share = counts / counts.sum().clamp(min=1)
+                weight = torch.where(counts > 0, 1 / (share * len(counts)).clamp(min=1e-12), 1.0)
+                self.get_buffer(f"class_weight_{task}").copy_(weight)
+
+    def loss(self, logits: Logits, labels: dict[str, Tensor]) -> Tensor:
+        """Weighted sum over tasks of smoothed cross-entropy; unlabelled clips count nothing.
+
+        Args:
+            logits: Task -> (batch, classes).
+            labels: Task -> (batch,) int64, `UNLABELLED` allowed.
+
+        Returns:
+            A scalar.
+        """
+        total = next(iter(logits.values())).new_zeros(())
+        for task, rows in logits.items():
+            labelled = labels[task] != UNLABELLED
+            if not labelled.any():
+                continue
+            total = total + self.loss_weights.get(task, 1.0) * cross_entropy(
+                rows[labelled],
+                labels[task][labelled],
+                weight=self.get_buffer(f"class_weight_{task}"),
+                label_smoothing=self.label_smoothing,
+            )
+        return total
+
+    def training_loss(self, batch: Batch) -> Tensor:
+        """Loss of a training batch; a branch that mixes examples overrides this."""
+        return self.loss(self(batch), batch.labels)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Train on one batch.
+
+        Raises:
+            EmorecError: The loss is not finite.
+        """
+        loss = self.training_loss(batch)
+        if not torch.isfinite(loss):
+            raise EmorecError(
+                "a finite loss",
+                f"{loss.item()} in epoch {self.current_epoch} on clips {', '.join(batch.clip_ids)}",
+                "look at these clips, or lower model.init_args.lr",
+            )
+        self.log(
+            "train/loss", loss, batch_size=len(batch.clip_ids), on_step=False, on_epoch=True, prog_bar=True
+        )
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        """Seed all generators from (run seed, epoch, rank), since a checkpoint holds no generator's state."""
+        seed = draw_seed(self.data.seed, self.current_epoch, f"rank {self.global_rank}")
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW over what requires grad; the rate rises linearly and falls along a cosine, step by step."""
+        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [w for w in trained if w.ndim > 1], "weight_decay": self.weight_decay},
+                {"params": [w for w in trained if w.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=self.lr,
+        )
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        warmup = self.warmup_epochs * steps / max(1, self.trainer.max_epochs or 1)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, warmup, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _rate(step: int, warmup: float, steps: int) -> float:
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1.0, steps - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -1,0 +1,225 @@
+"""From a corpus and a split to batches."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import torch
+from audiomentations.core.transforms_interface import BaseWaveformTransform
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lightning_emorec.audio import AudioStore, default_cache_folder
+from lightning_emorec.corpora import Corpus
+from lightning_emorec.dataset import (
+    ClipDataset,
+    DrawSampler,
+    FrontEnd,
+    Sample,
+    TrainingView,
+    collate_with,
+    labels,
+)
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Value
+from lightning_emorec.splits import Parts, Split
+from lightning_emorec.types import Clip, EmorecError, Part, Tasks
+
+if TYPE_CHECKING:
+    from lightning_emorec.branches import Branch
+
+log = logging.getLogger(__name__)
+
+FEATURE_RATE_HZ = 16000  # what Whisper and openSMILE were made for, whatever rate the branch hears
+
+
+class EmotionDataModule(LightningDataModule):
+    """Decodes, augments and batches the clips of a corpus, parted by actor.
+
+    Args:
+        corpus: Where the clips come from.
+        split: Which actors are in which part.
+        augment: audiomentations transforms of training clips, drawn anew in each epoch.
+        rate_hz: Sampling rate that branches hear.
+        trim_db: Cut silence at both ends, this far below the loudest frame; null keeps it.
+        peak_normalise: Scale each clip to a peak of 1; loudness carries emotion, so not by default.
+        max_s: Longer clips are cut to their middle.
+        crop_s: Length of a random crop of each training clip; null takes it whole.
+        batch_size: Clips a batch, on each rank.
+        balance: `classes` draws training clips so that each class of the first task is as frequent.
+        workers: Processes that decode and augment; the result does not depend on their number.
+        cache: Folder of decoded audio and features; null means $EMOREC_CACHE or the user's cache folder.
+        seed: The run's seed; linked to `seed_everything`.
+
+    Raises:
+        EmorecError: An argument out of range.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        split: Split,
+        augment: list[BaseWaveformTransform] | None = None,
+        rate_hz: int = 16000,
+        trim_db: float | None = None,
+        peak_normalise: bool = False,
+        max_s: float = 15.0,
+        crop_s: float | None = None,
+        batch_size: int = 32,
+        balance: Literal["none", "classes"] = "none",
+        workers: int = 0,
+        cache: str | None = None,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False, ignore=["corpus", "split", "augment", "cache"])
+        for knob, value in {"rate_hz": rate_hz, "max_s": max_s, "batch_size": batch_size}.items():
+            if value <= 0:
+                raise EmorecError(f"a positive data.{knob}", f"{value}", f"mend data.{knob}")
+        if crop_s is not None and crop_s <= 0:
+            raise EmorecError("a positive data.crop_s, or null", f"{crop_s}", "mend data.crop_s")
+        self.corpus = corpus
+        self.split = split
+        self.front_end = FrontEnd(rate_hz, trim_db, peak_normalise, max_s)
+        self.view = TrainingView(augment or [], crop_s, seed)
+        self.batch_size = batch_size
+        self.balance = balance
+        self.workers = workers
+        self.seed = seed
+        self.cache = Path(cache) if cache else default_cache_folder()
+        self.audio = AudioStore(self.cache, rate_hz)
+        self._parts: Parts | None = None
+
+    @property
+    def tasks(self) -> Tasks:
+        """Task name -> class names, from the corpus; the one fact that is linked to the model."""
+        return self.corpus.tasks
+
+    @property
+    def parts(self) -> Parts:
+        """The clips of each part; lists the corpus once."""
+        if self._parts is None:
+            self._parts = self.split.parts(self.corpus.clips())
+            self._check_classes(self._parts)
+        return self._parts
+
+    def clips(self, part: Part) -> list[Clip]:
+        """The clips of a part, in the order that `Batch.index` counts."""
+        return cast("list[Clip]", getattr(self.parts, part))
+
+    def class_counts(self, part: Part, task: str) -> list[int]:
+        """Number of clips of each class."""
+        counts = Counter(clip.labels.get(task) for clip in self.clips(part))
+        return [counts[name] for name in self.tasks[task]]
+
+    def prepare_data(self) -> None:
+        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node."""
+        self.corpus.prepare()
+        clips = [clip for part in ("train", "val", "test") for clip in self.clips(part)]
+        if self._hears() != "nothing":
+            self.audio.prepare([clip.path for clip in clips if clip.path is not None])
+        reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
+        reader.fill(clips)
+
+    def training_features(self) -> dict[str, list[Value]]:
+        """Feature key -> the values of all training clips."""
+        reader = self._reader("train")
+        values = [reader(clip) for clip in self.clips("train")]
+        return {feature.key: [value[feature.key] for value in values] for feature in self._features()}
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of training clips, augmented if the model hears augmented audio."""
+        weights = self._class_balance() if self.balance == "classes" else None
+        return self._loader("train", weights)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Batches of validation clips, as they are."""
+        return self._loader("val", None)
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Batches of test clips, as they are.
+
+        Raises:
+            EmorecError: Some test actors are absent.
+        """
+        if not self.parts.test:
+            absent = ", ".join(self.parts.absent_test_actors) or "all"
+            raise EmorecError(
+                "the clips of every test actor",
+                f"none of the actors {absent}",
+                "add them, or choose another data.split",
+            )
+        return self._loader("test", None)
+
+    def _loader(self, part: Part, weights: Tensor | None) -> DataLoader[Sample]:
+        training = part == "train"
+        hears = self._hears()
+        clips = self.clips(part)
+        if hears != "nothing":  # known here, so that each worker need not ask the index on disk
+            self.audio.digests([clip.path for clip in clips if clip.path is not None])
+        dataset = ClipDataset(
+            clips,
+            self.tasks,
+            self.audio if hears != "nothing" else None,
+            self.front_end,
+            self.view if training and hears == "augmented" else None,
+            self._reader(part),
+        )
+        trainer = self.trainer
+        sampler = DrawSampler(
+            clips=len(dataset),
+            weights=weights,
+            shuffle=training,
+            seed=self.seed,
+            replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+        )
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            persistent_workers=training and self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=collate_with(self._features()),
+            # Workers get their own generator: a loader that draws from torch's would shift the model's draws.
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    def _reader(self, part: Part) -> FeatureReader:
+        reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
+        reader.index(self.clips(part))
+        return reader
+
+    def _model(self) -> Branch | None:
+        return cast("Branch", self.trainer.lightning_module) if self.trainer else None
+
+    def _features(self) -> list[Feature]:
+        model = self._model()
+        return model.features if model else []
+
+    def _hears(self) -> Literal["augmented", "plain", "nothing"]:
+        model = self._model()
+        return model.hears if model else "augmented"
+
+    def _class_balance(self) -> Tensor:
+        task = next(iter(self.tasks))
+        counts = torch.tensor(self.class_counts("train", task), dtype=torch.double).clamp(min=1)
+        classes = torch.tensor([labels(clip, self.tasks)[task] for clip in self.clips("train")])
+        return torch.where(classes >= 0, 1 / counts[classes.clamp(min=0)], 0.0)
+
+    def _check_classes(self, parts: Parts) -> None:
+        task, classes = next(iter(self.tasks.items()))
+        for name, clips in (("training", parts.train), ("validation", parts.val)):
+            found = {clip.labels[task] for clip in clips if task in clip.labels}
+            if len(found) < 2:
+                raise EmorecError(
+                    f"at least two classes of {task} among the {name} clips",
+                    f"{', '.join(sorted(found)) or 'none'}",
+                    "choose another data.split, or mend the corpus's labels",
+                )
+            if missing := [name for name in classes if name not in found]:
+                log.warning("no %s clip is labelled %s: %s", name, task, ", ".join(missing))

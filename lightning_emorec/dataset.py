@@ -1,0 +1,195 @@
+"""Clips of one part as samples, the order they are drawn in, and how they become a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from audiomentations.core.transforms_interface import BaseWaveformTransform
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, DistributedSampler
+
+from lightning_emorec.audio import AudioStore, center_crop, random_crop, trim_silence
+from lightning_emorec.augment import augment, draw_seed
+from lightning_emorec.features import Feature, Value
+from lightning_emorec.types import UNLABELLED, Batch, Clip, Tasks
+
+Draw = tuple[int, int]
+"""(position of a clip in its part, epoch): all that the randomness of a sample depends on, beside the run's seed."""
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What is done to every clip's audio, in training and in use alike; it travels with the model.
+
+    Attributes:
+        rate_hz: Sampling rate.
+        trim_db: Cut silence at both ends, this far below the loudest frame; None keeps it.
+        peak_normalise: Scale each clip to a peak of 1. Off by default: loudness carries emotion.
+        max_s: Longer clips are cut to their middle, so that one long file cannot exhaust memory.
+    """
+
+    rate_hz: int
+    trim_db: float | None
+    peak_normalise: bool
+    max_s: float
+
+    def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Trim, scale and cut (time,) audio at `rate_hz`."""
+        if self.trim_db is not None:
+            audio = trim_silence(audio, self.rate_hz, self.trim_db)
+        if self.peak_normalise and (peak := np.abs(audio).max(initial=0.0)) > 0:
+            audio = audio / peak
+        return center_crop(audio, round(self.max_s * self.rate_hz))
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """What is done to a training clip's audio on top of the front end, drawn anew in each epoch.
+
+    Attributes:
+        transforms: audiomentations transforms, in order.
+        crop_s: Length of a random crop; None takes the whole clip.
+        seed: The run's seed.
+    """
+
+    transforms: Sequence[BaseWaveformTransform]
+    crop_s: float | None
+    seed: int
+
+    def __call__(
+        self, audio: NDArray[np.float32], rate_hz: int, clip_id: str, epoch: int
+    ) -> NDArray[np.float32]:
+        """The view of a clip in an epoch: the same in any process and for any number of workers."""
+        seed = draw_seed(self.seed, epoch, clip_id)
+        if self.transforms:
+            audio = augment(audio, self.transforms, rate_hz, seed)
+        if self.crop_s is not None:
+            audio = random_crop(audio, round(self.crop_s * rate_hz), np.random.default_rng(seed))
+        return audio
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip, decoded."""
+
+    clip: Clip
+    index: int
+    audio: NDArray[np.float32]
+    labels: dict[str, int]
+    features: dict[str, Value] = field(default_factory=dict)
+
+
+class ClipDataset(Dataset[Sample]):
+    """The clips of one part.
+
+    Args:
+        clips: In the part's order.
+        tasks: Task name -> class names.
+        audio: Store of decoded audio, or None where the branch hears nothing.
+        front_end: Applied to every clip.
+        view: Applied to training clips; None for validation and test.
+        read_features: Clip -> feature key -> value.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        tasks: Tasks,
+        audio: AudioStore | None,
+        front_end: FrontEnd,
+        view: TrainingView | None,
+        read_features: Callable[[Clip], dict[str, Value]],
+    ) -> None:
+        self.clips = clips
+        self.tasks = tasks
+        self.audio = audio
+        self.front_end = front_end
+        self.view = view
+        self.read_features = read_features
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        """The clip at `draw[0]`, as it is seen in epoch `draw[1]`."""
+        index, epoch = draw
+        clip = self.clips[index]
+        return Sample(
+            clip, index, self._hear(clip, epoch), labels(clip, self.tasks), self.read_features(clip)
+        )
+
+    def _hear(self, clip: Clip, epoch: int) -> NDArray[np.float32]:
+        if self.audio is None or clip.path is None:
+            return np.zeros(0, dtype=np.float32)
+        audio = self.front_end(self.audio.load(clip.path))
+        return audio if self.view is None else self.view(audio, self.front_end.rate_hz, clip.id, epoch)
+
+
+def labels(clip: Clip, tasks: Tasks) -> dict[str, int]:
+    """Task -> position of the clip's class, `UNLABELLED` where it has none."""
+    return {
+        task: classes.index(clip.labels[task]) if task in clip.labels else UNLABELLED
+        for task, classes in tasks.items()
+    }
+
+
+class DrawSampler(DistributedSampler[Draw]):
+    """Which clips a rank sees in an epoch, each with the epoch that its augmentation is drawn for.
+
+    A `DistributedSampler` even in one process: Lightning then leaves it in place and tells it the epoch.
+    Ranks get equal numbers of clips, some twice where they do not divide; the collector drops the repeats.
+
+    Args:
+        clips: Number of clips in the part.
+        weights: (clips,) probability of each clip, drawn with replacement; None visits each clip once.
+        shuffle: A new order in each epoch.
+        seed: The run's seed.
+        replicas: Number of ranks.
+        rank: This rank.
+    """
+
+    def __init__(
+        self, clips: int, weights: Tensor | None, shuffle: bool, seed: int, replicas: int, rank: int
+    ) -> None:
+        super().__init__(range(clips), num_replicas=replicas, rank=rank, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
+        self.weights = weights
+
+    def __iter__(self) -> Iterator[Draw]:
+        generator = torch.Generator().manual_seed(draw_seed(self.seed, self.epoch, "order") % 2**63)
+        clips = len(self.dataset)  # type: ignore[arg-type]
+        if self.weights is not None:
+            order = torch.multinomial(self.weights, clips, replacement=True, generator=generator).tolist()
+        elif self.shuffle:
+            order = torch.randperm(clips, generator=generator).tolist()
+        else:
+            order = list(range(clips))
+        order = [order[i % clips] for i in range(self.total_size)]  # whole rounds for every rank
+        return iter([(index, self.epoch) for index in order[self.rank :: self.num_replicas]])
+
+
+def collate(samples: Sequence[Sample], features: Mapping[str, Feature]) -> Batch:
+    """Pad audio with zeros to the longest clip: (batch, time)."""
+    longest = max(1, *(len(sample.audio) for sample in samples))
+    audio = torch.zeros(len(samples), longest)
+    for row, sample in zip(audio, samples, strict=True):
+        row[: len(sample.audio)] = torch.from_numpy(sample.audio)
+    return Batch(
+        clip_ids=[sample.clip.id for sample in samples],
+        index=torch.tensor([sample.index for sample in samples]),
+        audio=audio,
+        lengths=torch.tensor([len(sample.audio) for sample in samples]),
+        labels={task: torch.tensor([s.labels[task] for s in samples]) for task in samples[0].labels},
+        features={
+            key: feature.collate([s.features[key] for s in samples]) for key, feature in features.items()
+        },
+    )
+
+
+def collate_with(features: Sequence[Feature]) -> Callable[[Sequence[Sample]], Batch]:
+    """A collate function that a loader's worker can be sent."""
+    return partial(collate, features={feature.key: feature for feature in features})

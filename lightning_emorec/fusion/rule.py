@@ -1,0 +1,112 @@
+"""What every fusion rule does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_emorec.types import EmorecError
+
+LOWEST_LOG_PROBABILITY = -100.0
+"""Where log-probabilities are cut off: e^-100 is nothing, and a weight of 0 times it is still a number."""
+
+
+class FusionRule(nn.Module, ABC):
+    """Turns the logits of several branches, for one task, into one set of log-probabilities.
+
+    A rule's constructor takes plain options only; what it learns it keeps in its extra state as plain
+    numbers, so that a checkpoint loads with `weights_only=True`. A rule implements `fuse` and `shares`, and
+    `learn` if it learns: both are given finite float32 log-probabilities, (branches, clips, classes).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branches = 0  # how many it was fitted to; 0 before that
+
+    def fit(self, logits: Tensor, labels: Tensor) -> None:
+        """Learn from validation clips; a rule with nothing to learn only notes the number of branches.
+
+        Args:
+            logits: (branches, clips, classes).
+            labels: (clips,) int64, none of them `UNLABELLED`.
+
+        Raises:
+            EmorecError: Logits that are not finite, or, for a rule that learns, fewer than two classes among
+                `labels`.
+        """
+        bad = [str(branch) for branch, values in enumerate(logits) if not values.isfinite().all()]
+        if bad:
+            found = f"NaN or infinity from branch {', '.join(bad)} (counted from 0)"
+            raise EmorecError("finite validation logits", found, "train that branch again with a lower lr")
+        self.learn(log_probabilities(logits), labels)
+        self.branches = len(logits)
+
+    def learn(self, log_p: Tensor, labels: Tensor) -> None:
+        """Set what the rule learns; arguments as in `fit`, with log-probabilities for logits."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Fuse: (branches, batch, classes) -> (batch, classes) float32, log-probabilities that sum to 1.
+
+        Raises:
+            RuntimeError: `fit` has not been called, or was called with another number of branches.
+        """
+        self.require_fitted()
+        if len(logits) != self.branches:
+            raise RuntimeError(
+                f"{type(self).__name__} fitted to {self.branches} branches, given {len(logits)}"
+            )
+        return self.fuse(log_probabilities(logits))
+
+    @abstractmethod
+    def fuse(self, log_p: Tensor) -> Tensor:
+        """Fuse log-probabilities: (branches, batch, classes) -> (batch, classes)."""
+
+    @property
+    @abstractmethod
+    def shares(self) -> list[float] | None:
+        """One weight a branch, summing to 1, in the order of `fit`; None where the rule has none.
+
+        Raises:
+            RuntimeError: `fit` has not been called.
+        """
+
+    @property
+    def temperature(self) -> float | None:
+        """1 / sum of the free weights, for a rule that learns a scale; else None."""
+        return None
+
+    def require_fitted(self) -> None:
+        """Raise if there is nothing to fuse with yet.
+
+        Raises:
+            RuntimeError: `fit` has not been called.
+        """
+        if not self.branches:
+            raise RuntimeError(f"{type(self).__name__} must be fitted before it is used")
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return what `fit` found, as plain numbers."""
+        return {"branches": self.branches}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `get_extra_state` returned."""
+        self.branches = state["branches"]
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Normalise over the last dimension, in float32, cut off at `LOWEST_LOG_PROBABILITY`."""
+    return logits.float().log_softmax(dim=-1).clamp(min=LOWEST_LOG_PROBABILITY)
+
+
+def require_two_classes(labels: Tensor) -> None:
+    """Raise if `labels` teach nothing.
+
+    Raises:
+        EmorecError: Fewer than two classes among them.
+    """
+    classes = labels.bincount().count_nonzero()
+    if classes < 2:
+        fix = "validate on more clips (data.split) or use the rule Average"
+        raise EmorecError("at least two classes among the validation labels", str(int(classes)), fix)

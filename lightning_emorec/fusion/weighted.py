@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_emorec.fusion.rule import FusionRule, require_two_classes
+from lightning_emorec.types import EmorecError
+
+
+class Weighted(FusionRule):
+    """A weighted mean of the branches' probabilities.
+
+    Args:
+        weights: One a branch, in the order of the branches, in any scale. None weighs each branch by its
+            validation accuracy above chance, where chance is what the most frequent class would score if it
+            were always guessed; if no branch is above it, all weigh the same.
+
+    Raises:
+        EmorecError: A weight that is negative or not finite, or weights that are all 0.
+    """
+
+    def __init__(self, weights: list[float] | None = None) -> None:
+        super().__init__()
+        if weights is not None and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
+            expected = "finite fusion weights >= 0, not all of them 0"
+            raise EmorecError(expected, str(weights), "change weights of the rule Weighted")
+        self.given = weights
+        self.weights: list[float] = []
+
+    def learn(self, log_p: Tensor, labels: Tensor) -> None:
+        """Normalise the weights given, or find them.
+
+        Raises:
+            EmorecError: As many weights as there are branches were not given, or fewer than two classes.
+        """
+        if self.given is None:
+            require_two_classes(labels)
+            weights = _accuracy_above_chance(log_p, labels)
+        else:
+            weights = self.given
+        if len(weights) != len(log_p):
+            found = f"{len(weights)} weights for {len(log_p)} branches"
+            raise EmorecError("one weight a branch", found, "change weights of the rule Weighted")
+        self.weights = [weight / sum(weights) for weight in weights]
+
+    def fuse(self, log_p: Tensor) -> Tensor:
+        """Average in the log domain, so that no probability underflows."""
+        log_weights = torch.tensor(
+            self.weights, device=log_p.device
+        ).log()  # (branches,), -inf for a weight of 0
+        return (log_p + log_weights[:, None, None]).logsumexp(dim=0)
+
+    @property
+    def shares(self) -> list[float]:
+        """The normalised weights."""
+        self.require_fitted()
+        return self.weights
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the normalised weights."""
+        return super().get_extra_state() | {"weights": self.weights}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `get_extra_state` returned."""
+        super().set_extra_state(state)
+        self.weights = state["weights"]
+
+
+def _accuracy_above_chance(log_p: Tensor, labels: Tensor) -> list[float]:
+    accuracies = (log_p.argmax(dim=-1) == labels).double().mean(dim=-1)  # (branches,)
+    chance = float(labels.bincount().max()) / len(labels)
+    margins = [max(accuracy - chance, 0.0) for accuracy in accuracies.tolist()]
+    return margins if any(margins) else [1.0] * len(margins)

@@ -1,0 +1,138 @@
+"""Scores of one task's logits, each in 0..1 (NLL in nats), and the logits of a whole part on disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_f1_score,
+    multiclass_recall,
+)
+
+from lightning_emorec.types import UNLABELLED, EmorecError
+
+Scores = dict[str, float]
+"""`accuracy`, `uar`, `macro_f1`, `nll`, `ece` and `clips`, the number they rest on."""
+
+ECE_BINS = 15
+
+
+@dataclass
+class PartLogits:
+    """The logits of every clip of one part, each clip once, held on the CPU.
+
+    Attributes:
+        clip_ids: The clips, in the order of the part.
+        logits: Task name -> (clips, classes) float32.
+        labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
+    """
+
+    clip_ids: list[str]
+    logits: dict[str, Tensor]
+    labels: dict[str, Tensor]
+
+    def __post_init__(self) -> None:
+        self.logits = {task: values.detach().cpu().float() for task, values in self.logits.items()}
+        self.labels = {task: values.detach().cpu().long() for task, values in self.labels.items()}
+        rows = {len(values) for values in [*self.logits.values(), *self.labels.values()]}
+        if self.logits.keys() != self.labels.keys() or rows - {len(self.clip_ids)}:
+            raise ValueError(
+                f"tasks and lengths must agree: {len(self.clip_ids)} clips, logits of {sorted(self.logits)}, "
+                f"labels of {sorted(self.labels)}, {sorted(rows)} rows"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
+        state = {"clip_ids": self.clip_ids, "logits": self.logits, "labels": self.labels}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            torch.save(state, unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> PartLogits:
+        """Read what `save` wrote, without running code from the file.
+
+        Raises:
+            EmorecError: The file is missing, damaged or something else.
+        """
+        try:
+            state = torch.load(path, weights_only=True)
+            return cls(state["clip_ids"], state["logits"], state["labels"])
+        except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
+            found = f"{path}, which cannot be read ({type(error).__name__})"
+            raise EmorecError("a file of logits", found, "delete it: the next run writes it again") from error
+
+
+def score(logits: Tensor, labels: Tensor) -> Scores:
+    """Score one task; clips that it does not label are left out.
+
+    UAR is the mean recall over the classes that occur among the labels. Macro-F1 averages over the classes
+    that occur among the labels or the predictions, as scikit-learn does. ECE is that of Guo et al. 2017, over
+    15 bins of equal width of the predicted class's probability.
+
+    Args:
+        logits: (clips, classes), unnormalised log-probabilities.
+        labels: (clips,) class indices.
+
+    Raises:
+        EmorecError: No clip is labelled, or a logit is not finite.
+    """
+    logits, labels = logits.detach().cpu().double(), labels.cpu()
+    labelled = labels != UNLABELLED
+    logits, labels = logits[labelled], labels[labelled]  # (clips, classes), (clips,)
+    if not len(labels):
+        raise EmorecError("at least one labelled clip", "none", "label the clips of this part for this task")
+    if bad := int((~logits.isfinite().all(dim=-1)).sum()):
+        found = f"NaN or infinity for {bad} of {len(labels)} clips"
+        raise EmorecError("finite logits", found, "lower the learning rate (model.init_args.lr)")
+    classes = logits.shape[-1]
+    predicted = logits.argmax(dim=-1)  # (clips,)
+    recalls = multiclass_recall(predicted, labels, classes, average="none")  # (classes,)
+    return {
+        "accuracy": float(multiclass_accuracy(predicted, labels, classes, average="micro")),
+        "uar": float(recalls[labels.bincount(minlength=classes) > 0].mean()),
+        "macro_f1": float(multiclass_f1_score(predicted, labels, classes, average="macro")),
+        "nll": float(cross_entropy(logits, labels)),
+        "ece": _calibration_error(logits.softmax(dim=-1), labels),
+        "clips": len(labels),
+    }
+
+
+def _calibration_error(probabilities: Tensor, labels: Tensor) -> float:
+    # Our own, because torchmetrics 1.9 puts a confidence of exactly 1 into a sixteenth bin, which overstates
+    # the error of a saturated model.
+    confidence, predicted = probabilities.max(dim=-1)  # (clips,), (clips,)
+    bins = (confidence * ECE_BINS).ceil().long().clamp(1, ECE_BINS) - 1
+    gaps = torch.zeros(ECE_BINS, dtype=confidence.dtype, device=confidence.device)
+    gaps.index_add_(0, bins, (predicted == labels).to(confidence.dtype) - confidence)
+    return float(gaps.abs().sum() / len(labels))
+
+
+def score_part(part: PartLogits) -> dict[str, Scores]:
+    """Score each task of a part; a further task that none of its clips label is left out.
+
+    Raises:
+        EmorecError: No clip is labelled for the first task, or a logit is not finite.
+    """
+    first = next(iter(part.logits))
+    return {
+        task: score(logits, part.labels[task])
+        for task, logits in part.logits.items()
+        if task == first or bool((part.labels[task] != UNLABELLED).any())
+    }
+
+
+def predicts_one_class(logits: Tensor) -> bool:
+    """Whether all clips of (clips, classes), at least two, are given the same class."""
+    predicted = logits.argmax(dim=-1)
+    return len(predicted) > 1 and bool((predicted == predicted[0]).all())

@@ -1,0 +1,22 @@
+"""Run folders, and the training of the branches that a fusion lacks."""
+
+from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
+from lightning_emorec.training.csv_logger import MetricsCsv
+from lightning_emorec.training.decide import decide, open_folder
+from lightning_emorec.training.missing import branch_run, override
+from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.training.run_folder import is_done, locked, mark_done
+
+__all__ = [
+    "PLAN_VARIABLE",
+    "AtomicCheckpointIO",
+    "MetricsCsv",
+    "RunPlan",
+    "branch_run",
+    "decide",
+    "is_done",
+    "locked",
+    "mark_done",
+    "open_folder",
+    "override",
+]

@@ -1,0 +1,70 @@
+"""Decides what a `fit` will do: where it runs, what it reuses, what it trains first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_emorec.branches import branch_features, resolve_spec
+from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.training.fingerprint import describe_clips, fingerprint
+from lightning_emorec.training.missing import available_branches, train_branch
+from lightning_emorec.training.plan import RunPlan
+from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
+
+Config = dict[str, Any]
+
+BRANCHES = "branches"  # folder of trained branches, among the runs
+
+
+def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
+    """Choose the run folder, and train the branches that a fusion lacks.
+
+    Args:
+        config: The run's resolved config; the configs of branches are inlined and resolved.
+        data: Its datamodule.
+        held: Gets the lock on the run folder.
+
+    Raises:
+        EmorecError: Bad clips or splits, no branch that can be had, or a branch that did not finish.
+    """
+    clips = describe_clips(data.parts, data.audio)
+    branches = config["model"]["init_args"].get("branches")
+    if branches is not None:
+        return _decide_fusion(config, branches, data, clips, held)
+    spec = resolve_spec(config["model"], data.tasks)
+    available_branches({"model": spec}, data.tasks, "error")
+    return RunPlan(open_folder(config, config["name"], fingerprint(config, clips, branch_features(spec)), held))
+
+
+def _decide_fusion(
+    config: Config, branches: Mapping[str, Config], data: EmotionDataModule, clips: str, held: ExitStack
+) -> RunPlan:
+    specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
+    names, left_out = available_branches(specs, data.tasks, config["model"]["init_args"]["missing_branch"])
+    prints = {name: fingerprint(branches[name], clips, branch_features(specs[name])) for name in names}
+    folder = open_folder(config, config["name"], fingerprint(_with_prints(config, prints), clips, []), held)
+    folders, seconds = {}, {}
+    for name in names:
+        folders[name] = Path(config["runs"]) / BRANCHES / f"{name}-{prints[name]}"
+        run = {**branches[name], "runs": config["runs"], "name": f"{BRANCHES}/{folders[name].name}"}
+        if spent := train_branch(name, run, folders[name]):
+            seconds[f"branch {name}"] = spent
+    return RunPlan(folder, folders, left_out, seconds)
+
+
+def _with_prints(config: Config, prints: dict[str, str]) -> Config:
+    """The config with each branch named by its fingerprint, which says all that its own config does."""
+    model = config["model"]
+    return {**config, "model": {**model, "init_args": {**model["init_args"], "branches": prints}}}
+
+
+def open_folder(config: Config, name: str, print_: str, held: ExitStack) -> Path:
+    """Claim the run folder, and write into it the config that repeats the run."""
+    folder = claim_run_folder(Path(config["runs"]), name, print_, held)
+    write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    return folder

@@ -1,0 +1,78 @@
+"""What a trained model depends on, as a short hash: equal hashes, equal model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lightning_emorec import __version__
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.features import Feature
+from lightning_emorec.splits import Parts
+from lightning_emorec.types import Clip
+
+Config = Mapping[str, Any]
+
+# Where a run happens, not what it computes. Test clips are left out too: nothing is learned from them.
+PLACE_OF_DATA = {"corpus", "split", "cache", "workers"}
+PLACE_OF_TRAINING = {
+    "accelerator",
+    "strategy",
+    "devices",
+    "num_nodes",
+    "logger",
+    "default_root_dir",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "log_every_n_steps",
+    "profiler",
+    "detect_anomaly",
+    "plugins",
+}
+
+
+def describe_clips(parts: Parts, audio: AudioStore) -> str:
+    """A hash of the training and validation clips: ids, actors, labels, texts and audio content."""
+    clips = [*parts.train, *parts.val]
+    heard = [clip.path for clip in clips if clip.path is not None]
+    digests = dict(zip(heard, audio.digests(heard), strict=True))
+    rows = [
+        (name, sorted(_row(clip, digests.get(clip.path, "") if clip.path else "") for clip in clips))
+        for name, clips in (("train", parts.train), ("val", parts.val))
+    ]
+    return _hash(rows)
+
+
+def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
+    """Hash of a resolved run config, its clips and the options of its features.
+
+    Args:
+        config: `model`, `data`, `trainer`, `checkpoint` and `seed_everything`, defaults filled in.
+        clips: What `describe_clips` said.
+        features: Features the model needs; their options hold the digests of weights.
+    """
+    return _hash(
+        {
+            "model": config["model"],
+            "data": {key: value for key, value in config["data"].items() if key not in PLACE_OF_DATA},
+            "trainer": {
+                key: value for key, value in config["trainer"].items() if key not in PLACE_OF_TRAINING
+            },
+            "checkpoint": config.get("checkpoint"),
+            "seed": config["seed_everything"],
+            "clips": clips,
+            "features": sorted(feature.key for feature in features),
+            "version": __version__,
+        }
+    )
+
+
+def _row(clip: Clip, digest: str) -> list[Any]:
+    return [clip.id, clip.actor, sorted(clip.labels.items()), clip.text or "", digest]
+
+
+def _hash(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

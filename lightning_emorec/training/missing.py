@@ -1,0 +1,121 @@
+"""Trains the branches that a fusion run lacks, each in a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from lightning_emorec.branches import Spec, branch_features, resolve_spec
+from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.training.run_folder import is_done, write_atomically
+from lightning_emorec.types import EmorecError, Tasks, UnavailableError
+
+log = logging.getLogger(__name__)
+
+Config = dict[str, Any]
+
+# What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
+SHARED_DATA = ("corpus", "split", "rate_hz", "trim_db", "peak_normalise", "max_s", "workers", "cache")
+SHARED_TRAINER = (
+    "accelerator",
+    "devices",
+    "strategy",
+    "num_nodes",
+    "enable_progress_bar",
+    "enable_model_summary",
+)
+
+
+def branch_run(branch: Config, fused: Config) -> Config:
+    """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches."""
+    run = deepcopy(branch)
+    for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
+        run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
+    run["seed_everything"] = fused["seed_everything"]
+    run["test_after_fit"] = False  # test clips are heard once, when every choice is made
+    return run
+
+
+def override(config: Config, dotted: Mapping[str, Any]) -> Config:
+    """Set dotted keys, such as `model.init_args.lr`, in a copy of a nested config."""
+    config = deepcopy(config)
+    for key, value in dotted.items():
+        *path, last = key.split(".")
+        place = config
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
+    return config
+
+
+def available_branches(
+    specs: Mapping[str, Spec], tasks: Tasks, missing_branch: Literal["skip", "error"]
+) -> tuple[list[str], dict[str, str]]:
+    """Ask every branch, before any is trained, whether it can be had here.
+
+    Returns:
+        Names of those that can, and name -> reason for those left out.
+
+    Raises:
+        UnavailableError: One cannot be had and `missing_branch` is `error`, or none can.
+    """
+    left_out: dict[str, str] = {}
+    for name, spec in specs.items():
+        try:
+            for feature in branch_features(resolve_spec(spec, tasks)):
+                feature.check_available()
+        except UnavailableError as error:
+            if missing_branch == "error":
+                raise
+            log.warning("branch %s is left out: %s", name, error)
+            left_out[name] = str(error)
+    names = [name for name in specs if name not in left_out]
+    if not names:
+        raise UnavailableError(
+            "at least one branch that can be had here", "; ".join(left_out.values()), "provide one of them"
+        )
+    return names, left_out
+
+
+def train_branch(name: str, config: Config, folder: Path) -> float:
+    """Train a branch in a child process, unless its folder is done.
+
+    Returns:
+        Seconds spent; 0 if the branch was there.
+
+    Raises:
+        EmorecError: The child did not finish.
+    """
+    if is_done(folder):
+        log.info("branch %s: reused from %s", name, folder)
+        return 0.0
+    log.info("branch %s: training in %s", name, folder)
+    write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    start = time.monotonic()
+    code = _run(["fit", "--config", str(folder / "config.yaml")], RunPlan(folder))
+    if code:
+        raise EmorecError(
+            f"branch {name} to finish",
+            f"exit status {code} (see above)",
+            "run the same command again: it goes on from the branch's last epoch",
+        )
+    return time.monotonic() - start
+
+
+def _run(arguments: Iterable[str], plan: RunPlan) -> int:
+    environment = {**os.environ, PLAN_VARIABLE: plan.as_text()}
+    child = subprocess.Popen([sys.executable, "-m", "lightning_emorec", *arguments], env=environment)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()  # Ctrl-C reached the child too: let it leave a checkpoint that can be read
+        raise

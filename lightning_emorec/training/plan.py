@@ -1,0 +1,45 @@
+"""What a `fit` will do, decided once, in the launching process, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+PLAN_VARIABLE = "EMOREC_PLAN"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Decisions that every rank must share; ranks and child processes re-run the script and would decide anew.
+
+    Attributes:
+        folder: The run folder.
+        branches: Branch name -> run folder of the trained branch; empty but for a fusion.
+        left_out: Branch name -> why it is not fused.
+        seconds: Stage -> seconds spent before the run's own trainer starts.
+    """
+
+    folder: Path
+    branches: dict[str, Path] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def handed_over(cls) -> RunPlan | None:
+        """The plan that the launching process left in the environment, if this is another process of its run."""
+        text = os.environ.get(PLAN_VARIABLE)
+        if text is None:
+            return None
+        plan = json.loads(text)
+        return cls(
+            Path(plan["folder"]),
+            {name: Path(folder) for name, folder in plan["branches"].items()},
+            plan["left_out"],
+            plan["seconds"],
+        )
+
+    def as_text(self) -> str:
+        """What `handed_over` reads."""
+        return json.dumps(asdict(self), default=str)

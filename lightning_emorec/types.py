@@ -1,0 +1,86 @@
+"""What passes between the stages: clips, batches, logits and the one kind of error a user sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+Part = Literal["train", "val", "test"]
+
+Tasks = dict[str, list[str]]
+"""Task name -> its class names in logit order. The first task is the one that a run is judged by."""
+
+Logits = dict[str, Tensor]
+"""Task name -> (batch, classes) unnormalised log-probabilities."""
+
+UNLABELLED = -100
+"""Label of a clip that a task does not label: torch's cross-entropy ignores it."""
+
+
+class EmorecError(Exception):
+    """A mistake that the user can mend, told in one line.
+
+    Args:
+        expected: What would have been right, e.g. `"a readable audio file"`.
+        found: What there was instead, naming the file, clip, actor or key.
+        fix: What to do, naming the knob.
+    """
+
+    def __init__(self, expected: str, found: str, fix: str) -> None:
+        super().__init__(f"expected {expected}; found {found}; {fix}")
+        self.expected = expected
+        self.found = found
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[type[EmorecError], tuple[str, str, str]]:
+        """Survive pickling, so that an error in a loader's worker keeps its type."""
+        return type(self), (self.expected, self.found, self.fix)
+
+
+class UnavailableError(EmorecError):
+    """A pretrained part or an optional package that cannot be had here; `missing_branch: skip` catches it."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording of one actor, as a corpus describes it, before anything is decoded.
+
+    Attributes:
+        id: Unique within the corpus.
+        actor: The speaker; no actor is ever in two parts of a split.
+        path: The audio file, or None where a corpus has only text.
+        labels: Task name -> class name; a task that is absent is unlabelled for this clip.
+        text: What was said according to the corpus, or None.
+        part: The part a corpus publishes this clip in, or None.
+    """
+
+    id: str
+    actor: str
+    path: Path | None
+    labels: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    part: Part | None = None
+
+
+@dataclass
+class Batch:
+    """Clips on their way through a branch. Mutable, because Lightning moves it between devices in place.
+
+    Attributes:
+        clip_ids: The clips, in order.
+        index: (batch,) int64, position of each clip in its part; evaluation drops repeats by it.
+        audio: (batch, time) float32, zero after each clip's end.
+        lengths: (batch,) int64, samples of `audio` that are the clip's own.
+        labels: Task name -> (batch,) int64; `UNLABELLED` where the clip has no label.
+        features: Feature key -> what `Feature.collate` made of the clips' values.
+    """
+
+    clip_ids: list[str]
+    index: Tensor
+    audio: Tensor
+    lengths: Tensor
+    labels: dict[str, Tensor]
+    features: dict[str, Tensor | list[str]] = field(default_factory=dict)
