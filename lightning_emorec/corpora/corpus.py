@@ -1,0 +1,39 @@
+"""What every corpus does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from lightning_emorec.types import Clip, Tasks
+
+
+class Corpus(ABC):
+    """A source of labelled clips.
+
+    A constructor checks its arguments and touches no disk; `prepare` may download or generate;
+    `clips` lists what is there.
+    """
+
+    synthetic: ClassVar[bool] = False
+    """Whether the audio is generated: reports and tables then say SYNTHETIC."""
+
+    @property
+    @abstractmethod
+    def tasks(self) -> Tasks:
+        """Task name -> class names in logit order, the task a run is judged by first. Reads no file."""
+
+    def prepare(self) -> None:  # noqa: B027 - nothing to do where the files are the user's
+        """Make the files be there: download or generate what is missing. Called in one process only.
+
+        Raises:
+            EmorecError: The files are absent and cannot be had.
+        """
+
+    @abstractmethod
+    def clips(self) -> list[Clip]:
+        """List the clips, sorted by id, without decoding any.
+
+        Raises:
+            EmorecError: No clips, a malformed name or row, or a label that is not in `tasks`.
+        """

@@ -1,0 +1,39 @@
+"""Errors of a disk, told to the user in one line."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_emorec.types import EmorecError
+
+
+@contextmanager
+def writing(folder: Path, needed_bytes: int) -> Iterator[None]:
+    """Turn a failure to write within the block into an `EmorecError`.
+
+    Args:
+        folder: Where the block writes; it, or a parent of it, exists.
+        needed_bytes: Free space that the block needs in all.
+
+    Raises:
+        EmorecError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free_bytes = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+            raise EmorecError(
+                f"{needed_bytes / 1e6:,.0f} MB of free space in {folder}",
+                f"a full disk ({free_bytes / 1e6:,.0f} MB free)",
+                "free some space and run again, or choose another folder with --data.corpus.root",
+            ) from error
+        raise EmorecError(
+            f"a folder {folder} that can be written",
+            str(error),
+            "mend it, or choose another folder with --data.corpus.root",
+        ) from error

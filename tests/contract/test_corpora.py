@@ -1,0 +1,126 @@
+"""One body over every corpus: a new one needs a line in `BUILD` and a file in configs/corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonargparse
+import pytest
+import yaml
+
+from lightning_emorec import corpora
+from lightning_emorec.corpora import Corpus, ManifestCorpus, Ravdess, Synthetic
+from lightning_emorec.corpora.naming import RavdessName
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "corpus"
+
+
+def build_ravdess(root: Path) -> Corpus:
+    for actor in (1, 2):
+        for emotion in ("calm", "angry"):
+            name = RavdessName(emotion, "strong", statement=1, repetition=1, actor=actor)
+            path = root / f"Actor_{actor:02d}" / f"{name.stem}.wav"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    return Ravdess(str(root))
+
+
+def build_manifest(root: Path) -> Corpus:
+    rows = ["path,actor,mood"]
+    for number in range(4):
+        (root / f"{number}.flac").touch()
+        rows.append(f"{number}.flac,actor {number % 2},{'up' if number < 2 else ''}")
+    (root / "clips.csv").write_text("\n".join(rows))
+    return ManifestCorpus(str(root / "clips.csv"), {"mood": ["up", "down"]})
+
+
+def build_synthetic(root: Path) -> Corpus:
+    return Synthetic(str(root), actors=2, repetitions=1)
+
+
+BUILD: dict[str, Callable[[Path], Corpus]] = {
+    "ManifestCorpus": build_manifest,
+    "Ravdess": build_ravdess,
+    "Synthetic": build_synthetic,
+}
+NAMES = sorted(set(corpora.__all__) - {"Corpus"})
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def corpus(request, tmp_path_factory) -> Corpus:
+    built = BUILD[request.param](tmp_path_factory.mktemp(request.param))
+    built.prepare()
+    return built
+
+
+def test_ids_are_unique_and_sorted(corpus):
+    ids = [clip.id for clip in corpus.clips()]
+    assert ids == sorted(set(ids))
+
+
+def test_every_audio_file_exists(corpus):
+    assert all(clip.path is not None and clip.path.is_file() for clip in corpus.clips())
+
+
+def test_there_are_several_actors_as_non_empty_strings(corpus):
+    actors = {clip.actor for clip in corpus.clips()}
+    assert len(actors) >= 2
+    assert all(isinstance(actor, str) and actor for actor in actors)
+
+
+def test_labels_are_classes_of_the_tasks(corpus):
+    for clip in corpus.clips():
+        for task, label in clip.labels.items():
+            assert label in corpus.tasks[task]
+
+
+def test_tasks_are_fresh_lists_of_different_names(corpus):
+    for classes in corpus.tasks.values():
+        assert len(set(classes)) == len(classes) >= 2
+        classes.clear()
+    assert all(corpus.tasks.values())
+
+
+def test_listing_twice_gives_the_same_clips(corpus):
+    assert corpus.clips() == corpus.clips()
+
+
+def test_prepare_changes_nothing_that_is_there(corpus):
+    before = corpus.clips()
+    corpus.prepare()
+    assert corpus.clips() == before
+
+
+def test_clips_cannot_be_changed(corpus):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        corpus.clips()[0].actor = "nobody"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_config_of_its_own_that_constructs_it_without_touching_the_disk(name, tmp_path, monkeypatch):
+    (config,) = [
+        path for path in CONFIGS.glob("*.yaml") if yaml.safe_load(path.read_text())["class_path"] == name
+    ]
+    monkeypatch.chdir(tmp_path)
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--corpus", type=Corpus, sub_configs=True)
+    built = parser.instantiate(parser.parse_args([f"--corpus={config}"])).corpus
+    assert type(built) is getattr(corpora, name)
+    assert built.tasks
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_generated_audio_calls_itself_synthetic(name):
+    corpus_class = getattr(corpora, name)
+    assert corpus_class.synthetic is (name == "Synthetic")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arguments_are_named_and_typed(name):
+    for parameter in inspect.signature(getattr(corpora, name)).parameters.values():
+        assert parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert parameter.annotation is not inspect.Parameter.empty
