@@ -1,0 +1,124 @@
+"""What every feature does, in one body over what the package exports."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import lightning_emorec.features as features
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader
+from lightning_emorec.types import Clip
+
+
+def reference(folder: Path) -> Feature:
+    return features.ReferenceTranscript()
+
+
+def transcript_file(folder: Path) -> Feature:
+    path = folder / "transcripts.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("clip", "text"), *((f"clip{number}", f"text {number}") for number in range(5))]
+        )
+    return features.TranscriptFile(str(path))
+
+
+def whisper_transcript(folder: Path) -> Feature:
+    from whisper.model import ModelDimensions, Whisper
+
+    torch.manual_seed(0)
+    dims = ModelDimensions(80, 1500, 8, 2, 1, 51864, 20, 8, 2, 1)  # twenty tokens at most, so ten of text
+    model = Whisper(dims)
+    torch.nn.init.normal_(model.decoder.positional_embedding)
+    path = folder / "tiny.pt"
+    torch.save({"dims": asdict(dims), "model_state_dict": model.state_dict()}, path)
+    return features.WhisperTranscript(str(path), batch_clips=3)
+
+
+MAKERS: dict[str, Callable[[Path], Feature]] = {
+    "ReferenceTranscript": reference,
+    "TranscriptFile": transcript_file,
+    "WhisperTranscript": whisper_transcript,
+}
+EXPORTED = sorted(
+    name
+    for name, thing in vars(features).items()
+    if inspect.isclass(thing) and issubclass(thing, Feature) and not inspect.isabstract(thing)
+)
+
+
+@pytest.fixture(params=EXPORTED)
+def feature(request: pytest.FixtureRequest, tmp_path: Path) -> Feature:
+    return MAKERS[request.param](tmp_path)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Clip]:
+    generator = np.random.default_rng(1)
+    made = []
+    for number in range(5):
+        path = tmp_path / f"clip{number}.wav"
+        soundfile.write(path, generator.uniform(-0.3, 0.3, 4000 * (number + 1)), 16000)
+        made.append(Clip(f"clip{number}", "1", path, text=f"text {number}"))
+    return made
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> AudioStore:
+    return AudioStore(tmp_path / "cache", 16000)
+
+
+def test_every_exported_feature_is_under_contract() -> None:
+    assert sorted(MAKERS) == EXPORTED
+    assert set(EXPORTED) <= set(features.__all__)
+
+
+def test_options_are_plain_and_the_key_follows_from_them(feature: Feature) -> None:
+    assert json.loads(json.dumps(feature.options())) == feature.options()
+    assert feature.key.startswith(feature.name)
+    assert feature.key == feature.key
+
+
+def test_a_feature_that_is_here_is_available(feature: Feature) -> None:
+    feature.check_available()
+
+
+def test_there_is_one_value_a_clip_and_one_row_a_value(
+    feature: Feature, clips: list[Clip], audio: AudioStore
+) -> None:
+    values = list(feature.compute(clips, audio))
+    assert len(values) == len(clips)
+    assert len(feature.collate(values)) == len(clips)
+
+
+def test_a_value_does_not_depend_on_the_other_clips(
+    feature: Feature, clips: list[Clip], audio: AudioStore
+) -> None:
+    together = feature.collate(list(feature.compute(clips, audio)))
+    backwards = feature.collate(list(feature.compute(clips[::-1], audio)))
+    alone = [feature.collate(list(feature.compute([clip], audio)))[0] for clip in clips]
+    assert list(together) == list(backwards)[::-1] == alone
+
+
+def test_a_value_comes_back_from_the_reader_as_it_was(
+    feature: Feature, clips: list[Clip], audio: AudioStore, tmp_path: Path
+) -> None:
+    reader = FeatureReader(FeatureCache(tmp_path / "cache"), [feature], audio)
+    reader.fill(clips)
+    fresh = list(feature.compute(clips, audio))
+    assert feature.collate([reader(clip)[feature.key] for clip in clips]) == feature.collate(fresh)
+
+
+def test_a_feature_survives_pickling(feature: Feature) -> None:
+    assert pickle.loads(pickle.dumps(feature)).key == feature.key
