@@ -1,0 +1,186 @@
+"""Feature values on disk, so that each is computed once for all runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.features.feature import Feature, Value
+from lightning_emorec.types import Clip, EmorecError
+
+log = logging.getLogger(__name__)
+
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, crc INTEGER NOT NULL, value BLOB NOT NULL)"
+)
+_PATIENCE_S = 120.0  # for another process's write: it takes milliseconds, but a network disk may stall
+_NPY_MAGIC = b"\x93NUMPY"
+
+
+class FeatureCache:
+    """Values of features by the content of the audio they were made from.
+
+    One SQLite file a feature key, in `folder/features/`. Every value is committed as it comes, so what a run
+    that broke off has computed is there for the next one. No connection outlives a call: the cache can be
+    pickled, forked and used by several processes at once. The journal is SQLite's default one, because the
+    write-ahead log needs shared memory, which network disks lack.
+
+    Args:
+        folder: Root of the caches of a user or a project.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "features"
+
+    def fill(
+        self, feature: Feature, clips: Sequence[Clip], digests: Sequence[str], audio: AudioStore
+    ) -> None:
+        """Compute the values that are missing or damaged; a feature that is not cached is left alone.
+
+        Args:
+            feature: What to compute.
+            clips: Clips whose values will be asked for.
+            digests: Content digest of each clip's audio; equal audio is computed once.
+            audio: Where the feature finds the decoded audio.
+
+        Raises:
+            EmorecError: The disk is full or not writable, or a clip lacks what the feature is made from.
+        """
+        if not feature.cached:
+            return
+        path = self._path(feature.key)
+        sound = _sound_digests(path)
+        missing = {digest: clip for digest, clip in zip(digests, clips, strict=True) if digest not in sound}
+        if not missing:
+            return
+        with closing(_open(path)) as connection, _progress() as progress:
+            values = feature.compute(list(missing.values()), audio)
+            tracked = progress.track(values, total=len(missing), description=feature.activity)
+            for digest, value in zip(missing, tracked, strict=True):
+                blob = _pack(value)
+                with _explained(path):
+                    row = (digest, zlib.crc32(blob), blob)
+                    connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", row)
+
+    def get(self, feature: Feature, digest: str) -> Value:
+        """Value of the clip whose audio has this digest.
+
+        Raises:
+            EmorecError: It was never computed, or is damaged.
+        """
+        path = self._path(feature.key)
+        with closing(_open(path)) as connection, _explained(path):
+            row = connection.execute("SELECT crc, value FROM features WHERE digest = ?", (digest,)).fetchone()
+        if row is None or zlib.crc32(row[1]) != row[0]:
+            raise EmorecError(
+                f"the value of {feature.key} for the audio {digest} in {path}",
+                "none" if row is None else "a damaged one",
+                "start again: what is missing is computed anew",
+            )
+        return _unpack(row[1])
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.sqlite"
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Connect in autocommit mode, so that no transaction stays open while the next value is computed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path, str(error)) from error
+    with _explained(path):
+        connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+        try:
+            connection.execute(_TABLE)
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+    return connection
+
+
+def _sound_digests(path: Path) -> set[str]:
+    """Digests of the rows whose checksum holds; a file that is no sound database is set aside."""
+    if not path.exists():
+        return set()
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)) as connection:
+            report = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if report == "ok":
+                connection.execute(_TABLE)
+                rows = connection.execute("SELECT digest, crc, value FROM features")
+                checked = {digest: zlib.crc32(value) == crc for digest, crc, value in rows}
+    except sqlite3.DatabaseError as error:
+        if _code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise _told(error, path) from error
+        report = str(error)
+    if report != "ok":
+        log.warning("%s is damaged (%s): its values are computed anew", path, report)
+        path.replace(path.with_suffix(".damaged"))
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # it would be played into the new file
+        return set()
+    if damaged := [digest for digest, sound in checked.items() if not sound]:
+        log.warning("%s has %d damaged values: they are computed anew", path, len(damaged))
+    return checked.keys() - damaged
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _told(error, path) from error
+
+
+def _told(error: sqlite3.DatabaseError, path: Path) -> EmorecError:
+    if _code(error) == sqlite3.SQLITE_FULL:
+        return EmorecError(
+            "room on the disk for computed features",
+            f"a full disk at {path.parent}",
+            "free some space or choose another cache folder, and start again: what was computed is kept",
+        )
+    return _unusable(path, str(error))
+
+
+def _unusable(path: Path, reason: str) -> EmorecError:
+    return EmorecError(
+        "a cache folder that can be read and written",
+        f"{path}: {reason}",
+        "mend it or choose another cache folder",
+    )
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's primary result code; the higher bits of the extended one tell details."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _pack(value: Value) -> bytes:
+    if isinstance(value, dict):
+        return json.dumps(value).encode()
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _unpack(blob: bytes) -> Value:
+    if blob.startswith(_NPY_MAGIC):
+        return cast(Value, np.load(io.BytesIO(blob), allow_pickle=False))
+    return cast(Value, json.loads(blob))

@@ -1,0 +1,120 @@
+"""Whisper's weights: found by name or path, told apart by content, loaded no sooner than needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import urllib.error
+import urllib.request
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightning_emorec.types import EmorecError, UnavailableError
+
+if TYPE_CHECKING:
+    from whisper import Whisper
+
+DEFAULT_MODEL = "tiny.en"
+VARIABLE = "EMOREC_WHISPER"
+
+_FIX = (
+    f"give the path of a checkpoint as `whisper` or in ${VARIABLE}, or choose transcript: reference or file"
+)
+_REACH_S = 5.0
+
+
+class WhisperWeights:
+    """A Whisper model, by OpenAI's name for it or by the path of its checkpoint.
+
+    Args:
+        model: Name or path; None means `$EMOREC_WHISPER`, else tiny.en.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        self.model = model or os.environ.get(VARIABLE) or DEFAULT_MODEL
+
+    @property
+    def identity(self) -> str:
+        """The digest of a local file; else the name, whose content the package fixes by its own digest."""
+        path = self._path
+        return f"sha256:{sha256(path)}" if path.is_file() else self.model
+
+    def check_available(self) -> None:
+        """See whether the weights are here or can be downloaded, without loading or downloading them.
+
+        Raises:
+            UnavailableError: The file is absent, or the named model neither downloaded nor within reach.
+            EmorecError: Neither a file nor a name that Whisper knows.
+        """
+        import whisper
+
+        path = self._path
+        if path.is_file():
+            return
+        if self.model not in whisper.available_models():
+            if path.suffix == ".pt" or path.name != self.model:
+                raise UnavailableError("a Whisper checkpoint", f"no file {path}", _FIX)
+            names = ", ".join(whisper.available_models())
+            raise EmorecError(f"a Whisper model ({names}) or a file", self.model, _FIX)
+        url = whisper._MODELS[self.model]
+        kept = _download_folder() / Path(url).name
+        if kept.is_file() and sha256(kept) == url.split("/")[-2]:  # the library compares it in the same way
+            return
+        if reason := _unreachable(url):
+            raise UnavailableError(
+                f"the weights of Whisper {self.model} in {kept.parent}, or a network to fetch them",
+                reason,
+                _FIX,
+            )
+
+    def load(self) -> Whisper:
+        """Load the model in float32, onto the GPU where there is one; a named model is downloaded once.
+
+        Raises:
+            UnavailableError: The download failed.
+            EmorecError: The file is no Whisper checkpoint.
+        """
+        import whisper
+
+        path = self._path
+        try:
+            # A resolved path is never taken for the name of a model.
+            return whisper.load_model(str(path.resolve()) if path.is_file() else self.model)
+        except OSError as error:  # urllib's errors are among them
+            raise UnavailableError(f"the weights of Whisper {self.model}", str(error), _FIX) from error
+        except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise EmorecError("a Whisper checkpoint", f"{self.model}: {reason}", _FIX) from error
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.model).expanduser()
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file, computed once a process as long as size and time stay the same."""
+    stat = path.stat()
+    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: str, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - size and time are part of the memory's key
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _unreachable(url: str) -> str | None:
+    """Why a download would fail, or None; asked once a process, since several branches want the same file."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_REACH_S):
+            return None
+    except (urllib.error.URLError, OSError) as error:
+        return f"neither ({getattr(error, 'reason', error)})"
+
+
+def _download_folder() -> Path:
+    """Where the library keeps what it downloads."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.features import Feature, FeatureCache, Options, Value
+from lightning_emorec.features import cache as cache_module
+from lightning_emorec.types import Clip, EmorecError
+
+
+class Counting(Feature):
+    """Its value names the clip; it remembers which it computed, and can break off."""
+
+    name = "counting"
+    activity: ClassVar[str] = "counting clips"
+
+    def __init__(self, option: int = 0, breaks_at: int | None = None) -> None:
+        self.option = option
+        self.breaks_at = breaks_at
+        self.computed: list[str] = []
+
+    def options(self) -> Options:
+        return {"option": self.option}
+
+    def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
+        for clip in clips:
+            if len(self.computed) == self.breaks_at:
+                raise KeyboardInterrupt
+            self.computed.append(clip.id)
+            yield {"id": clip.id}
+
+    def collate(self, values: Sequence[Value]) -> Tensor | list[str]:
+        return [str(value) for value in values]
+
+
+class Uncached(Counting):
+    cached = False
+
+
+class Arrays(Counting):
+    def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
+        yield from (np.arange(6, dtype=np.float16).reshape(2, 3) for _ in clips)
+
+
+def clips_of(*names: str) -> list[Clip]:
+    return [Clip(id=name, actor="1", path=None) for name in names]
+
+
+def fill(cache: FeatureCache, feature: Feature, *names: str) -> None:
+    digests = [f"digest of {name}" for name in names]
+    cache.fill(feature, clips_of(*names), digests, AudioStore(cache.folder, 16000))
+
+
+def database(cache: FeatureCache) -> Path:
+    (path,) = cache.folder.glob("*.sqlite")
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> FeatureCache:
+    return FeatureCache(tmp_path)
+
+
+def test_a_value_is_computed_once_for_all_runs(tmp_path: Path) -> None:
+    fill(FeatureCache(tmp_path), Counting(), "a", "b")
+    later = Counting()
+    fill(FeatureCache(tmp_path), later, "a", "b", "c")
+    assert later.computed == ["c"]
+    assert FeatureCache(tmp_path).get(later, "digest of a") == {"id": "a"}
+
+
+def test_other_options_are_another_feature(cache: FeatureCache) -> None:
+    fill(cache, Counting(option=0), "a")
+    other = Counting(option=1)
+    fill(cache, other, "a")
+    assert other.computed == ["a"]
+
+
+def test_equal_audio_is_computed_once(cache: FeatureCache) -> None:
+    feature = Counting()
+    cache.fill(feature, clips_of("a", "copy of a"), ["same", "same"], AudioStore(cache.folder, 16000))
+    assert len(feature.computed) == 1
+
+
+def test_an_interrupted_run_resumes_where_it_stopped(cache: FeatureCache) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fill(cache, Counting(breaks_at=2), "a", "b", "c", "d")
+    again = Counting()
+    fill(cache, again, "a", "b", "c", "d")
+    assert again.computed == ["c", "d"]
+
+
+def test_an_array_comes_back_as_it_was(cache: FeatureCache) -> None:
+    feature = Arrays()
+    fill(cache, feature, "a")
+    value = cache.get(feature, "digest of a")
+    assert isinstance(value, np.ndarray)
+    assert value.dtype == np.float16
+    assert value.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_feature_that_is_not_cached_is_left_alone(cache: FeatureCache) -> None:
+    feature = Uncached()
+    fill(cache, feature, "a")
+    assert feature.computed == []
+    assert not cache.folder.exists()
+
+
+def test_the_progress_bar_counts_what_is_missing(
+    cache: FeatureCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(cache, Counting(), "a")
+    capsys.readouterr()
+    fill(cache, Counting(), "a", "b", "c")
+    shown = capsys.readouterr().err
+    assert "counting clips" in shown
+    assert "2/2" in shown
+
+
+def test_a_damaged_row_is_computed_anew_with_a_warning(
+    cache: FeatureCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(cache, Counting(), "a", "b")
+    connection = sqlite3.connect(database(cache))
+    with connection:
+        connection.execute("UPDATE features SET value = ? WHERE digest = 'digest of a'", (b'{"id": "x"}',))
+    connection.close()
+    again = Counting()
+    fill(cache, again, "a", "b")
+    assert again.computed == ["a"]
+    assert "1 damaged values" in caplog.text
+    assert cache.get(again, "digest of a") == {"id": "a"}
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "holes"])
+def test_a_damaged_file_is_computed_anew_with_a_warning(
+    cache: FeatureCache, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    names = [f"clip {number}" + " of many" * 50 for number in range(40)]
+    fill(cache, Counting(), *names)
+    path = database(cache)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "text": b"this is no database" * 300,
+            "cut": content[: len(content) // 2],
+            "holes": content[:4096] + bytes(len(content) - 4096),
+        }[damage]
+    )
+    again = Counting()
+    fill(cache, again, *names)
+    assert again.computed == names
+    assert "is damaged" in caplog.text
+    assert cache.get(again, f"digest of {names[7]}") == {"id": names[7]}
+
+
+def test_asking_for_a_value_that_was_never_computed_is_an_error(cache: FeatureCache) -> None:
+    fill(cache, Counting(), "a")
+    with pytest.raises(EmorecError, match="found none; start again"):
+        cache.get(Counting(), "digest of b")
+
+
+def test_asking_for_a_damaged_value_is_an_error(cache: FeatureCache) -> None:
+    fill(cache, Counting(), "a")
+    connection = sqlite3.connect(database(cache))
+    with connection:
+        connection.execute("UPDATE features SET crc = crc + 1")
+    connection.close()
+    with pytest.raises(EmorecError, match="found a damaged one; start again"):
+        cache.get(Counting(), "digest of a")
+
+
+def test_a_full_disk_is_told_and_what_was_computed_is_kept(
+    cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def connect_to_full_disk(*args: object, **options: object) -> sqlite3.Connection:
+        connection = connect(*args, **options)  # type: ignore[call-overload]
+        connection.execute("PRAGMA max_page_count = 8")  # SQLite then answers as it does on a full disk
+        return connection
+
+    names = [f"{number}-" + "long name " * 40 for number in range(100)]
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module.sqlite3, "connect", connect_to_full_disk)
+        with pytest.raises(EmorecError, match=r"found a full disk at .*free some space"):
+            fill(cache, Counting(), *names)
+    again = Counting()
+    fill(cache, again, *names)
+    assert 0 < len(again.computed) < len(names)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "features").write_text("a file where the folder should be")
+    with pytest.raises(EmorecError, match="a cache folder that can be read and written"):
+        fill(FeatureCache(tmp_path), Counting(), "a")
+
+
+def _fill_many(cache: FeatureCache, shift: int) -> None:
+    names = [f"clip {number}" for number in range(60)]
+    fill(cache, Counting(), *names[shift:], *names[:shift])
+
+
+def test_two_processes_may_fill_one_cache_at_once(cache: FeatureCache) -> None:
+    fork = multiprocessing.get_context("fork")
+    workers = [fork.Process(target=_fill_many, args=(cache, shift)) for shift in (0, 30)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    again = Counting()
+    fill(cache, again, *[f"clip {number}" for number in range(60)])
+    assert again.computed == []
+
+
+def test_a_cache_survives_pickling(cache: FeatureCache) -> None:
+    fill(cache, Counting(), "a")
+    twin: FeatureCache = pickle.loads(pickle.dumps(cache))
+    assert twin.get(Counting(), "digest of a") == {"id": "a"}
