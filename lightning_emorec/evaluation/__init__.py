@@ -1,0 +1,17 @@
+"""What a run found, and how it is shown."""
+
+from lightning_emorec.evaluation.finish import finish
+from lightning_emorec.evaluation.gather import gather_results
+from lightning_emorec.evaluation.results import FusionSummary, PartResults, RunResults
+from lightning_emorec.evaluation.table import print_results, results_table, split_table
+
+__all__ = [
+    "FusionSummary",
+    "PartResults",
+    "RunResults",
+    "finish",
+    "gather_results",
+    "print_results",
+    "results_table",
+    "split_table",
+]

@@ -1,0 +1,152 @@
+"""Where a model is right and where it is wrong: by class, by actor, by confidence and clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lightning_emorec.metrics import ECE_BINS, PartLogits
+from lightning_emorec.types import UNLABELLED, Clip
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of the clips that a task labels.
+
+    Attributes:
+        clip_ids: The clips.
+        labels: (clips,) right class.
+        predicted: (clips,) most probable class.
+        confidence: (clips,) its probability.
+        classes: Class names.
+    """
+
+    clip_ids: list[str]
+    labels: Tensor
+    predicted: Tensor
+    confidence: Tensor
+    classes: list[str]
+
+    @classmethod
+    def of(cls, part: PartLogits, task: str, classes: list[str]) -> Answers:
+        """Take one task's labelled clips from a part."""
+        labels = part.labels[task]
+        labelled = labels != UNLABELLED
+        confidence, predicted = part.logits[task].double().softmax(dim=-1).max(dim=-1)  # both (clips,)
+        ids = [clip for clip, wanted in zip(part.clip_ids, labelled.tolist(), strict=True) if wanted]
+        return cls(ids, labels[labelled], predicted[labelled], confidence[labelled], classes)
+
+    @property
+    def right(self) -> Tensor:
+        """(clips,) bool."""
+        return self.labels == self.predicted
+
+
+def confusion(answers: Answers) -> Tensor:
+    """Clips counted by class (rows) and prediction (columns): (classes, classes) int64."""
+    size = len(answers.classes)
+    return (answers.labels * size + answers.predicted).bincount(minlength=size**2).view(size, size)
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: its clips, recall, precision (None where there is nothing to divide by), worst confusion."""
+
+    name: str
+    clips: int
+    recall: float | None
+    precision: float | None
+    mistaken_for: str
+    mistaken_clips: int
+
+
+def by_class(counts: Tensor, classes: list[str]) -> list[ClassRow]:
+    """Read a confusion matrix, (classes, classes), class by class."""
+    rows = []
+    for index, name in enumerate(classes):
+        right, clips, said = (
+            int(n) for n in (counts[index, index], counts[index].sum(), counts[:, index].sum())
+        )
+        wrong = counts[index].clone()
+        wrong[index] = 0
+        rows.append(
+            ClassRow(
+                name,
+                clips,
+                right / clips if clips else None,
+                right / said if said else None,
+                classes[int(wrong.argmax())],
+                int(wrong.max()),
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class ActorRow:
+    """One actor's clips and the share of them that is right."""
+
+    actor: str
+    clips: int
+    accuracy: float
+
+
+def by_actor(answers: Answers, clips: Mapping[str, Clip]) -> list[ActorRow]:
+    """Accuracy of each actor, in natural order."""
+    right: dict[str, list[bool]] = {}
+    for clip, is_right in zip(answers.clip_ids, answers.right.tolist(), strict=True):
+        right.setdefault(clips[clip].actor, []).append(is_right)
+    actors = sorted(right, key=lambda actor: (not actor.isdecimal(), actor.zfill(9), actor))
+    return [ActorRow(actor, len(right[actor]), sum(right[actor]) / len(right[actor])) for actor in actors]
+
+
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """Clips of similar confidence: their number, mean confidence and accuracy."""
+
+    clips: int
+    confidence: float
+    accuracy: float
+
+
+def by_confidence(answers: Answers) -> list[ConfidenceBin]:
+    """The bins that ECE is computed over, without empty ones."""
+    bins = (answers.confidence * ECE_BINS).ceil().clamp(min=1, max=ECE_BINS)
+    groups = [bins == index for index in range(1, ECE_BINS + 1)]
+    return [
+        ConfidenceBin(
+            int(group.sum()),
+            float(answers.confidence[group].mean()),
+            float(answers.right[group].float().mean()),
+        )
+        for group in groups
+        if group.any()
+    ]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A clip taken for another class, and the probability given to that class."""
+
+    clip: Clip
+    label: str
+    predicted: str
+    probability: float
+
+
+def mistakes(answers: Answers, clips: Mapping[str, Clip]) -> list[Mistake]:
+    """The clips that are wrong, the surest first."""
+    wrong = (~answers.right).nonzero().flatten()
+    surest = wrong[torch.argsort(answers.confidence[wrong], descending=True, stable=True)]
+    return [
+        Mistake(
+            clips[answers.clip_ids[index]],
+            answers.classes[int(answers.labels[index])],
+            answers.classes[int(answers.predicted[index])],
+            float(answers.confidence[index]),
+        )
+        for index in surest.tolist()
+    ]

@@ -1,0 +1,31 @@
+"""What happens when a run came to its end: files, report, table."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from lightning_emorec.evaluation.files import write_files
+from lightning_emorec.evaluation.report import write_report
+from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.evaluation.table import print_results
+from lightning_emorec.training import mark_done
+
+log = logging.getLogger(__name__)
+
+
+def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path]) -> None:
+    """Write everything into the run folder, say that it is done, and print the table.
+
+    Args:
+        results: What the run found.
+        folder: The run folder.
+        branch_folders: Branch name -> its run folder, for the learning curves.
+    """
+    write_files(results, folder)
+    for part, logits in results.output.items():
+        logits.save(folder / "logits" / f"{part}.pt")
+    curves = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
+    report = write_report(results, folder, {name: path for name, path in curves.items() if path.is_file()})
+    mark_done(folder)
+    print_results(results, report)

@@ -1,0 +1,77 @@
+"""From a run that came to its end to `RunResults`."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import torch
+
+from lightning_emorec import __version__
+from lightning_emorec.branches import Branch
+from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.evaluation.results import FusionSummary, PartResults, RunResults
+from lightning_emorec.fusion import FusionModule
+from lightning_emorec.training import RunPlan
+from lightning_emorec.types import Part
+
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+def gather_results(
+    model: Branch, data: EmotionDataModule, plan: RunPlan, seconds: dict[str, float], config: str
+) -> RunResults:
+    """Put together what a run found.
+
+    Args:
+        model: After its validation and test loops.
+        data: Its datamodule.
+        plan: What was decided before it started.
+        seconds: Stage -> wall time of the run itself.
+        config: The run's config, as YAML.
+    """
+    clips = {part: data.clips(part) for part in PARTS}
+    fusion = model if isinstance(model, FusionModule) else None
+    return RunResults(
+        name=plan.folder.name,
+        model=type(model).__name__,
+        tasks=model.tasks,
+        clips={clip.id: clip for part in model.results for clip in clips[part]},
+        actors={part: list(dict.fromkeys(clip.actor for clip in clips[part])) for part in PARTS},
+        clip_counts={part: len(clips[part]) for part in PARTS},
+        absent_test_actors=data.parts.absent_test_actors,
+        synthetic=data.corpus.synthetic,
+        output=dict(model.results),
+        branches=dict(fusion.branch_results) if fusion else {},
+        rules=_rules(fusion) if fusion else {},
+        left_out=plan.left_out,
+        fusion=_summary(fusion) if fusion else None,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        seed=data.seed,
+        seconds={stage: round(spent, 2) for stage, spent in {**plan.seconds, **seconds}.items()},
+        versions=_versions(model),
+        config=config,
+    )
+
+
+def _rules(fusion: FusionModule) -> dict[str, PartResults]:
+    parts = {part: fusion.rule_results(part) for part in fusion.results}
+    return {name: {part: results[name] for part, results in parts.items()} for name in fusion.rules}
+
+
+def _summary(fusion: FusionModule) -> FusionSummary:
+    rule = fusion.rule(next(iter(fusion.tasks)))
+    shares = rule.shares
+    weights = None if shares is None else dict(zip(fusion.specs, shares, strict=True))
+    return FusionSummary(fusion.rule_name, weights, rule.temperature)
+
+
+def _versions(model: Branch) -> dict[str, str]:
+    packages = ("torch", "torchaudio", "lightning", "audiomentations", "openai-whisper", "transformers")
+    device = torch.cuda.get_device_name(model.device) if model.device.type == "cuda" else platform.machine()
+    return {
+        "lightning_emorec": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "device": f"{model.device.type} ({device})",
+    }

@@ -1,0 +1,176 @@
+"""The report's figures, as SVG to be put into a page: drawn without pyplot, so that no state is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lightning_emorec.evaluation.breakdown import ActorRow, ConfidenceBin
+from lightning_emorec.evaluation.curves import Curve
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the confusion matrix has one hue.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
+
+STYLE = {
+    "svg.fonttype": "none",  # text stays text: small, sharp, and in the reader's own font
+    "svg.hashsalt": "lightning_emorec",  # the same figure is the same file
+    "text.parse_math": False,  # a class may be called "$"
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid.axis": "both",
+    "grid.color": "#e5e7eb",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+WIDTH_INCHES = 4.4  # one column of a page; on a phone it still can be read
+MOST_ACTORS = 40
+
+
+def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
+    """Draw a confusion matrix: percent of each true class, with the number of clips below.
+
+    Args:
+        counts: (classes, classes), true class by prediction.
+        classes: Their names.
+    """
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)  # (classes, classes)
+    side = max(3.0, 1.1 + 0.42 * len(classes))
+
+    def paint(axes: Axes) -> None:
+        axes.pcolormesh(shares.numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
+        for row, column in counts.nonzero().tolist():
+            ink = "white" if shares[row, column] > 0.5 else "#111827"
+            text: dict[str, Any] = {"ha": "center", "color": ink}
+            share = f"{100 * shares[row, column]:.0f}"
+            axes.text(column + 0.5, row + 0.52, share, va="bottom", **text)
+            axes.text(column + 0.5, row + 0.6, f"{int(counts[row, column])}", va="top", fontsize=6, **text)
+        ticks = [index + 0.5 for index in range(len(classes))]
+        axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(ticks, classes)
+        axes.set(xlabel="the model says", ylabel="it really is", aspect="equal")
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+
+    return _svg((side, side), paint)
+
+
+def actors_figure(rows: Sequence[ActorRow], mean: float, chance: float) -> str:
+    """Draw each actor's accuracy as a dot, beside the mean over clips and chance.
+
+    Args:
+        rows: The actors; of more than 40, those with the most clips are drawn.
+        mean: Accuracy over all clips.
+        chance: Accuracy of the largest class.
+    """
+    most = sorted(rows, key=lambda row: row.clips, reverse=True)[:MOST_ACTORS]
+    shown = [row for row in rows if row in most]
+
+    def paint(axes: Axes) -> None:
+        heights = list(range(len(shown)))
+        values = [100 * row.accuracy for row in shown]
+        axes.axvline(100 * chance, color=GREY, linestyle=":", label=f"chance {100 * chance:.1f}")
+        axes.axvline(100 * mean, color=ORANGE, linestyle="--", label=f"all clips {100 * mean:.1f}")
+        axes.scatter(values, heights, color=BLUE, s=36, zorder=3)
+        for value, height in zip(values, heights, strict=True):
+            place, box = (value + 2, height), {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            axes.text(*place, f"{value:.0f}", va="center", fontsize=7, bbox=box, zorder=2.5)
+        axes.set_yticks(heights, [f"{row.actor} ({row.clips})" for row in shown])
+        axes.set(xlim=(0, 108), ylim=(len(shown) - 0.4, -0.8), xlabel="accuracy, %", ylabel="actor (clips)")
+        axes.grid(axis="y")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=-1.8)
+
+    return _svg((WIDTH_INCHES, 1.2 + 0.26 * len(shown)), paint)
+
+
+def weights_figure(weights: Mapping[str, float]) -> str:
+    """Draw the share of each branch in the fusion as a bar.
+
+    Args:
+        weights: Branch name -> share.
+    """
+
+    def paint(axes: Axes) -> None:
+        names, shares = list(weights), [100 * share for share in weights.values()]
+        bars = axes.barh(names, shares, color=BLUE, height=0.6)
+        axes.bar_label(bars, [f"{share:.1f}" for share in shares], padding=3)
+        axes.set(xlim=(0, 112), xlabel="share, %")
+        axes.set_xticks(range(0, 101, 25))
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+
+    return _svg((WIDTH_INCHES, 0.8 + 0.32 * len(weights)), paint)
+
+
+def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
+    """Draw how often the model is right against how sure it is; larger dots stand for more clips.
+
+    Args:
+        bins: The bins that are not empty.
+    """
+    most = max(group.clips for group in bins)
+
+    def paint(axes: Axes) -> None:
+        sure = [100 * group.confidence for group in bins]
+        right = [100 * group.accuracy for group in bins]
+        axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", label="as sure as it is right")
+        axes.plot(sure, right, color=BLUE, linewidth=1)
+        sizes = [12 + 120 * group.clips / most for group in bins]
+        axes.scatter(sure, right, s=sizes, color=BLUE, alpha=0.8, label=f"model (largest dot: {most} clips)")
+        axes.text(97, 5, "too sure of itself", ha="right", color=GREY, style="italic")
+        axes.text(3, 90, "too modest", color=GREY, style="italic")
+        axes.set(
+            xlim=(0, 103), ylim=(0, 103), aspect="equal", xlabel="how sure, %", ylabel="how often right, %"
+        )
+        axes.grid()
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=1, borderaxespad=-3.4, markerscale=0.6
+        )
+
+    return _svg((3.9, 4.3), paint)
+
+
+def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> str:
+    """Draw the course of training, losses above scores.
+
+    Args:
+        losses: Name -> loss by epoch.
+        scores: Name -> score in 0..1 by epoch.
+    """
+
+    def paint(upper: Axes, lower: Axes) -> None:
+        colours = (GREY, ORANGE, BLUE, GREEN)
+        styles = ("-", "--", "-", "--")
+        curves = [*losses.items(), *scores.items()]
+        for (name, curve), colour, style in zip(curves, colours, styles, strict=False):
+            axes, scale = (upper, 1) if name in losses else (lower, 100)
+            axes.plot(
+                list(curve), [scale * v for v in curve.values()], color=colour, linestyle=style, label=name
+            )
+        upper.set(ylabel="loss")
+        lower.set(xlabel="epoch", ylabel="%", ylim=(0, 100))
+        for axes in (upper, lower):
+            axes.grid()
+            if axes.lines:
+                axes.legend()
+
+    return _svg((WIDTH_INCHES, 4.2), paint, panels=2)
+
+
+def _svg(inches: tuple[float, float], paint: Callable[..., None], panels: int = 1) -> str:
+    text = StringIO()
+    no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=inches, layout="constrained")
+        paint(*figure.subplots(panels, sharex=True, squeeze=False).flat)
+        figure.savefig(text, format="svg", metadata=no_metadata)
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,99 @@
+"""All that a finished run found, in one value that files, table and report are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_emorec.metrics import PartLogits, Scores, score_part
+from lightning_emorec.types import Clip, Part, Tasks
+
+PartResults = dict[Part, PartLogits]
+"""Validation and, where it was tested, test logits."""
+
+
+@dataclass(frozen=True)
+class FusionSummary:
+    """The chosen rule and what it learned for the first task.
+
+    Attributes:
+        rule: Name of the rule.
+        weights: Branch name -> share, summing to 1; None where the rule has none.
+        temperature: 1 / sum of the free weights; None where the rule learns no scale.
+    """
+
+    rule: str
+    weights: dict[str, float] | None
+    temperature: float | None
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What a run found.
+
+    Attributes:
+        name: Of the run folder.
+        model: `FusionModule` or the branch's class.
+        tasks: Task name -> class names; the first is the headline.
+        clips: The evaluated clips by id.
+        actors: Part -> its actors, in order.
+        clip_counts: Part -> number of clips.
+        absent_test_actors: Test actors that the corpus lacks; the run then has no test.
+        synthetic: The audio is generated: everything shown must say so.
+        output: The model's own logits.
+        branches: Branch name -> its logits; empty but for a fusion.
+        rules: Rule name -> its logits; empty but for a fusion.
+        left_out: Branch name -> why it was not fused.
+        fusion: None but for a fusion.
+        parameters: Trained and frozen weights of the model.
+        seed: The run's seed.
+        seconds: Stage -> wall time.
+        versions: Package -> version, and `python`, `device`.
+        config: The resolved config, as YAML.
+    """
+
+    name: str
+    model: str
+    tasks: Tasks
+    clips: dict[str, Clip]
+    actors: dict[Part, list[str]]
+    clip_counts: dict[Part, int]
+    absent_test_actors: list[str]
+    synthetic: bool
+    output: PartResults
+    branches: dict[str, PartResults] = field(default_factory=dict)
+    rules: dict[str, PartResults] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    fusion: FusionSummary | None = None
+    parameters: int = 0
+    seed: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    config: str = ""
+
+    @property
+    def judged_on(self) -> Part:
+        """`test` where the run was tested, else `val`."""
+        return "test" if "test" in self.output else "val"
+
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        fusion = self.fusion
+        return {
+            **{str(part): scores for part, scores in _scores(self.output).items()},
+            "branches": {name: _scores(results) for name, results in self.branches.items()},
+            "left_out": self.left_out,
+            "rules": {name: _scores(results) for name, results in self.rules.items()},
+            "fusion": fusion
+            and {"rule": fusion.rule, "weights": fusion.weights, "temperature": fusion.temperature},
+            "synthetic": self.synthetic,
+            "absent_test_actors": self.absent_test_actors,
+            "seed": self.seed,
+            "parameters": self.parameters,
+            "seconds": self.seconds,
+            "versions": self.versions,
+        }
+
+
+def _scores(results: PartResults) -> dict[Part, dict[str, Scores]]:
+    return {part: score_part(logits) for part, logits in results.items()}

@@ -1,0 +1,142 @@
+"""How branches, rules and chance compare on the part and the task that a run is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from lightning_emorec.evaluation.results import PartResults, RunResults
+from lightning_emorec.metrics import PartLogits, Scores, predicts_one_class, score
+from lightning_emorec.splits import canonical
+from lightning_emorec.types import UNLABELLED, Part
+
+Kind = Literal["part", "branch", "left out", "rule", "chosen", "oracle", "chance"]
+
+PART_NAMES: dict[Part, str] = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One line of the comparison.
+
+    Attributes:
+        name: Of the branch, the rule or the part.
+        kind: `chosen` is the rule that makes the model's output.
+        scores: Those that the line has; none for a branch that was left out.
+        weight: Share of a branch in the chosen rule; None where it has none.
+        reason: Why a branch was left out.
+    """
+
+    name: str
+    kind: Kind
+    scores: Scores
+    weight: float | None = None
+    reason: str = ""
+
+
+def first_task(results: RunResults) -> str:
+    """The task a run is judged by."""
+    return next(iter(results.tasks))
+
+
+def standings(results: RunResults) -> list[Standing]:
+    """Compare on the judged part: a fusion's branches and rules, or the parts of a single branch.
+
+    A fusion of several branches also has its oracle, which takes each clip's right answer from any branch
+    that has it; every run has chance.
+    """
+    part, task = results.judged_on, first_task(results)
+
+    def scores(of: PartResults) -> Scores:
+        return score(of[part].logits[task], of[part].labels[task])
+
+    lines = []
+    if results.fusion:
+        weights = results.fusion.weights or {}
+        lines += [Standing(n, "branch", scores(of), weights.get(n)) for n, of in results.branches.items()]
+        lines += [Standing(name, "left out", {}, reason=why) for name, why in results.left_out.items()]
+        for name, of in results.rules.items():
+            lines.append(Standing(name, "chosen" if name == results.fusion.rule else "rule", scores(of)))
+    else:
+        for name, logits in results.output.items():
+            lines.append(Standing(PART_NAMES[name], "part", score(logits.logits[task], logits.labels[task])))
+    if len(results.branches) > 1:
+        lines.append(
+            Standing("oracle", "oracle", _oracle([b[part] for b in results.branches.values()], task))
+        )
+    return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
+
+
+def chance(part: PartLogits, task: str) -> Scores:
+    """What always naming the most frequent class of the labelled clips would score."""
+    labels = part.labels[task][part.labels[task] != UNLABELLED]
+    counts = labels.bincount()
+    return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / int(counts.count_nonzero())}
+
+
+def _oracle(branches: list[PartLogits], task: str) -> Scores:
+    labels = branches[0].labels[task]
+    right = torch.stack([branch.logits[task].argmax(dim=-1) == labels for branch in branches])
+    return {"accuracy": float(right.any(dim=0)[labels != UNLABELLED].float().mean())}
+
+
+def judged_part(results: RunResults) -> str:
+    """`TEST`, or `VALIDATION` and why there was no test."""
+    if results.judged_on == "test":
+        return "TEST"
+    absent = results.absent_test_actors
+    return f"VALIDATION (test actors absent: {actor_list(absent)})" if absent else "VALIDATION (not tested)"
+
+
+def judged_size(results: RunResults) -> str:
+    """How many clips of how many actors the scores rest on."""
+    part, task = results.judged_on, first_task(results)
+    clips = int((results.output[part].labels[task] != UNLABELLED).sum())
+    actors = len(results.actors[part])
+    return f"{clips} clips of {actors} actor{'' if actors == 1 else 's'}"
+
+
+def percent(value: float | None) -> str:
+    """A share in percent with one decimal; a dash for none."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def actor_list(actors: Iterable[str]) -> str:
+    """Name actors in natural order and runs of three or more numbers by their ends, as in `2-8, 10`."""
+    names = {canonical(actor) for actor in actors}
+    runs: list[list[int]] = []
+    for number in sorted(int(name) for name in names if name.isdecimal()):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    numbers = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join([*numbers, *sorted(name for name in names if not name.isdecimal())])
+
+
+def one_class_warnings(results: RunResults) -> list[str]:
+    """A sentence for each branch, and for the model, that says the same of every clip of the judged part.
+
+    Where all labels are the same too, as `sex` with one actor, that is no fault.
+    """
+    return [sentence for name, part in _models(results) for sentence in _one_class(results, name, part)]
+
+
+def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
+    for name, parts in results.branches.items():
+        yield name, parts[results.judged_on]
+    yield results.model, results.output[results.judged_on]
+
+
+def _one_class(results: RunResults, name: str, part: PartLogits) -> Iterator[str]:
+    for task, logits in part.logits.items():
+        labels = part.labels[task][part.labels[task] != UNLABELLED]
+        if len(set(labels.tolist())) > 1 and predicts_one_class(logits):
+            said = results.tasks[task][int(logits[0].argmax())]
+            yield (
+                f"{name} predicts one class only: {task} is {said!r} for all {len(logits)} clips. "
+                "It has learned nothing; train it longer or with a lower lr"
+            )

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+
+from lightning_emorec.evaluation.report import write_report
+from lightning_emorec.evaluation.results import FusionSummary, RunResults
+from lightning_emorec.metrics import PartLogits
+from lightning_emorec.types import Clip
+
+
+def page(results: RunResults, folder: Path, curves: dict[str, Path] | None = None) -> str:
+    return write_report(results, folder, curves or {}).read_text(encoding="utf8")
+
+
+@pytest.fixture(scope="module")
+def fused_page(fused: RunResults, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page(fused, tmp_path_factory.mktemp("fused"))
+
+
+def words(html: str) -> str:
+    """The page as it is read: no style, no figures, no tags, single spaces."""
+    text = re.sub(r"<(style|svg).*?</\1>", "", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", text).replace("&nbsp;", " ").split())
+
+
+def headings(html: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", html)
+
+
+class Tags(HTMLParser):
+    """Notes what a page loads and which tags are left open."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loads += [
+            value or ""
+            for name, value in attrs
+            if name in {"src", "href", "xlink:href", "data", "poster"} and not (value or "").startswith("#")
+        ]
+        if tag in {"script", "link", "iframe"}:
+            self.loads.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_loads_nothing_and_closes_its_tags(fused_page: str) -> None:
+    html = fused_page
+    tags = Tags()
+    tags.feed(html)
+    assert tags.loads == []
+    assert tags.open == []
+    assert not re.search(r"url\((?!#)", html)
+
+
+def test_the_headline_is_the_judged_part(fused_page: str) -> None:
+    text = words(fused_page)
+    assert "Accuracy, test 66.7 % of the clips are right; chance is 50.0 %" in text
+    assert "UAR, test 50.0 %" in text
+    assert "Test: 6 clips of 3 actors" in text
+    assert "No test was made" not in text
+
+
+def test_a_run_without_test_says_so_and_why(untested: RunResults, tmp_path: Path) -> None:
+    text = words(page(untested, tmp_path))
+    assert "No test was made. The split keeps actors 1, 9, 17, 19 for the test" in text
+    assert "these figures are optimistic" in text
+    assert "Accuracy, validation 50.0 %" in text
+    assert "test 0 absent: 1, 9, 17, 19" in text
+    not_asked = words(page(replace(untested, absent_test_actors=[]), tmp_path))
+    assert "This run was not asked to test" in not_asked
+
+
+def test_synthetic_voices_are_named_first(fused: RunResults, fused_page: str, tmp_path: Path) -> None:
+    assert "SYNTHETIC" not in fused_page
+    html = page(replace(fused, synthetic=True), tmp_path)
+    assert html.index("SYNTHETIC: the voices") < html.index("<h1>")
+
+
+def test_speakers_of_the_training_among_those_judged_are_admitted(
+    fused: RunResults, fused_page: str, tmp_path: Path
+) -> None:
+    assert "none of whose recordings it was trained on" in words(fused_page)
+    shared = replace(fused, actors={**fused.actors, "train": ["8", "1"]})
+    text = words(page(shared, tmp_path))
+    assert "none of whose recordings" not in text
+    assert "1 of the 3 it is judged on here were among them" in text
+
+
+def test_the_fusion_is_compared_with_its_best_branch(
+    fused: RunResults, fused_page: str, tmp_path: Path
+) -> None:
+    assert "The fusion is as good as its best branch, sound" in words(fused_page)
+    worse = replace(fused, fusion=FusionSummary("average", {"sound": 0.5, "words": 0.5}, None))
+    assert "The fusion is 50.0 points worse than its best branch, sound" in words(page(worse, tmp_path))
+
+
+def test_a_branch_left_out_has_its_row_and_reason_in_the_report(fused_page: str) -> None:
+    assert "more left out: expected weights; found none; download them" in words(fused_page)
+
+
+def test_the_fusion_is_explained(fused: RunResults, fused_page: str, tmp_path: Path) -> None:
+    assert "The temperature is 1.25 : above 1, so the fused probabilities were toned down" in words(
+        fused_page
+    )
+    unweighted = replace(fused, fusion=FusionSummary("max_confidence", None, None))
+    text = words(page(unweighted, tmp_path))
+    assert "This rule has no weights" in text
+    assert "temperature" not in text
+
+
+def test_a_single_branch_has_no_section_on_fusion(results: RunResults, tmp_path: Path) -> None:
+    assert "How the branches are put together" not in headings(page(results, tmp_path))
+
+
+def test_other_tasks_have_a_row_each(fused_page: str) -> None:
+    assert "sex male, female 100.0 60.0 100.0" in words(fused_page)
+
+
+def test_a_run_of_one_task_has_no_section_on_others(results: RunResults, tmp_path: Path) -> None:
+    part = results.output["test"]
+    alone = PartLogits(
+        part.clip_ids, {"emotion": part.logits["emotion"]}, {"emotion": part.labels["emotion"]}
+    )
+    one_task = replace(results, tasks={"emotion": results.tasks["emotion"]}, output={"test": alone})
+    assert "What else it says of a clip" not in headings(page(one_task, tmp_path))
+
+
+def test_wrong_clips_are_listed_with_text_and_prediction(fused_page: str) -> None:
+    text = words(fused_page)
+    assert "2 of 6 test clips" in text
+    assert "test-4 actor 9 · “Text of test-4.” sad angry 78.7 %" in text
+
+
+def test_what_comes_from_outside_is_escaped(fused: RunResults, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    clips = {name: replace(clip, text=evil) for name, clip in fused.clips.items()}
+    outside = replace(
+        fused, name=evil, clips=clips, left_out={evil: evil}, config=evil, versions={evil: evil}
+    )
+    html = page(outside, tmp_path)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 7
+
+
+def test_a_model_without_mistakes_says_none(results: RunResults, tmp_path: Path) -> None:
+    part = results.output["test"]
+    labels = part.labels["emotion"]
+    perfect = PartLogits(part.clip_ids, {"emotion": torch.eye(3)[labels]}, {"emotion": labels})
+    assert "Clips it got wrong None." in words(page(replace(results, output={"test": perfect}), tmp_path))
+
+
+def test_a_one_class_model_is_warned_of_in_the_report(untested: RunResults, tmp_path: Path) -> None:
+    assert "Warning. FusionModule predicts one class only" in words(page(untested, tmp_path))
+
+
+def test_learning_curves_are_shown_where_there_are_any(
+    fused: RunResults, fused_page: str, tmp_path: Path
+) -> None:
+    learned = tmp_path / "sound.csv"
+    learned.write_text("epoch,train/loss,val/emotion/accuracy\n0,2,0.1\n1,1,0.2\n", encoding="utf8")
+    html = page(fused, tmp_path, {"sound": learned, "words": tmp_path / "absent.csv"})
+    section = html[html.index("How training went") : html.index("Clips it got wrong")]
+    assert section.count("<svg") == 1
+    assert "<b>sound</b>" in section
+    assert "How training went" not in headings(fused_page)
+
+
+def test_how_it_was_measured_is_told(fused_page: str) -> None:
+    text = words(fused_page)
+    assert "training 12 3: 1-3 – –" in text
+    assert "test 6 3: 8-10 66.7 50.0" in text
+    assert "Time fit 1 min 1 s" in text
+    assert "seed_everything: 1" in text
+
+
+def test_a_large_run_makes_a_small_page(fused: RunResults, tmp_path: Path) -> None:
+    classes = ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
+    generator = torch.Generator().manual_seed(1)
+    ids = [f"clip-{number}" for number in range(3000)]
+    labels = torch.randint(0, 8, (3000,), generator=generator)
+    part = PartLogits(ids, {"emotion": torch.randn(3000, 8, generator=generator)}, {"emotion": labels})
+    clips = {name: Clip(name, str(row % 90), None, text="word " * 500) for row, name in enumerate(ids)}
+    large = replace(
+        fused,
+        tasks={"emotion": classes},
+        clips=clips,
+        output={"test": part},
+        branches={name: {"test": part} for name in fused.branches},
+        rules={name: {"test": part} for name in fused.rules},
+    )
+    html = page(large, tmp_path)
+    assert len(html.encode()) < 1_500_000
+    assert words(html).count("“word word") == 100
+
+
+@pytest.mark.parametrize(
+    ("classes", "listed"), [(["calm", "sad"], "calm or sad."), (["a", "b", "c"], "a, b or c.")]
+)
+def test_the_classes_are_named_in_a_sentence(
+    results: RunResults, tmp_path: Path, classes: list[str], listed: str
+) -> None:
+    part = results.output["test"]
+    size = len(classes)
+    narrow = PartLogits(
+        part.clip_ids, {"emotion": torch.eye(size)[[0] * 6]}, {"emotion": torch.arange(6) % size}
+    )
+    assert listed in words(
+        page(replace(results, tasks={"emotion": classes}, output={"test": narrow}), tmp_path)
+    )
