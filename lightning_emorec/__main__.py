@@ -53,7 +53,12 @@ def _log_to_terminal() -> None:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
-    for noise in (".*LeafSpec.*", ".*run with no optimizer.*", ".*does not have many workers.*", ".*log_every_n_steps.*"):
+    for noise in (
+        ".*LeafSpec.*",
+        ".*run with no optimizer.*",
+        ".*does not have many workers.*",
+        ".*log_every_n_steps.*",
+    ):
         warnings.filterwarnings("ignore", message=noise)
     # Lightning tells each checkpoint it reads, twice; its warnings stay.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)

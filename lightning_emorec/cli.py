@@ -6,14 +6,11 @@ import os
 import time
 import uuid
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import torch
 import yaml
 from jsonargparse import Namespace
-from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
@@ -29,6 +26,7 @@ from lightning_emorec.training import (
     PLAN_VARIABLE,
     AtomicCheckpointIO,
     MetricsCsv,
+    RunConfig,
     RunPlan,
     branch_run,
     decide,
@@ -36,23 +34,12 @@ from lightning_emorec.training import (
     locked,
     open_folder,
     override,
+    overrides_by_branch,
+    refuse_other_hyperparameters,
+    refuse_other_tasks,
+    with_config_of_checkpoint,
 )
 from lightning_emorec.types import EmorecError
-
-RUN_CONFIG = "run_config"  # key of the run's config in a checkpoint
-
-
-class RunConfig(Callback):
-    """Puts the run's config into each checkpoint, so that `test --ckpt_path FILE` needs nothing else."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Add the config."""
-        checkpoint[RUN_CONFIG] = self.text
 
 
 class EmorecCLI(LightningCLI):
@@ -114,10 +101,12 @@ class EmorecCLI(LightningCLI):
         config = self.config[self.subcommand]
         if self.subcommand == "fit":
             self._inline_branches(config)
-            self._refuse_other_hyperparameters(config)
+        plain = self._dump(config)
+        if self.subcommand == "fit":
+            refuse_other_hyperparameters(config.ckpt_path, plain["model"])
         else:
             config.verbose = False  # our table says it better
-        plain = self._dump(config)
+            refuse_other_tasks(config.ckpt_path, self._datamodule(plain).tasks)
         handed_over = RunPlan.handed_over()
         if handed_over is None:
             self.plan = self._decide(plain)
@@ -131,7 +120,9 @@ class EmorecCLI(LightningCLI):
                 raise SystemExit(0)
         self.run_config = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         self._place_checkpoints(config, plain)
-        seed_everything(draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False)
+        seed_everything(
+            draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False
+        )
 
     def after_instantiate_classes(self) -> None:
         """Give a fusion its branches; go on from the last epoch where there is one."""
@@ -165,9 +156,13 @@ class EmorecCLI(LightningCLI):
         """Judge the best checkpoint on validation clips, then, where they are there, on test clips."""
         self._clock("fit")
         best = str(best_checkpoint(self.plan.folder))
-        self.trainer.validate(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
+        self.trainer.validate(
+            self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True
+        )
         if self._get(self.config, "test_after_fit") and self.datamodule.parts.test:
-            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True)
+            self.trainer.test(
+                self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True
+            )
         self._finish()
 
     def after_validate(self) -> None:
@@ -192,7 +187,9 @@ class EmorecCLI(LightningCLI):
 
     def _decide(self, plain: dict[str, Any]) -> RunPlan:
         if self.subcommand != "fit":
-            return RunPlan(open_folder(plain, f"{plain['name']}-{self.subcommand}", uuid.uuid4().hex, self.held))
+            return RunPlan(
+                open_folder(plain, f"{plain['name']}-{self.subcommand}", uuid.uuid4().hex, self.held)
+            )
         data = self._datamodule(plain)
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))
@@ -203,20 +200,14 @@ class EmorecCLI(LightningCLI):
     def _datamodule(self, plain: dict[str, Any]) -> EmotionDataModule:
         parser = LightningArgumentParser(exit_on_error=False)
         parser.add_lightning_class_args(EmotionDataModule, "data")
-        return cast(
-            EmotionDataModule, parser.instantiate_classes(parser.parse_object({"data": plain["data"]})).data
-        )
+        return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": plain["data"]})).data)
 
     def _inline_branches(self, config: Namespace) -> None:
         """Replace paths of branch configs by their contents, as the run folder must repeat the run by itself."""
         branches = config.model.init_args.get("branches")
         if branches is None:
             return
-        overrides = config.model.init_args.overrides or {}
-        if unknown := set(overrides) - set(branches):
-            raise EmorecError(
-                f"overrides of the branches {list(branches)}", f"{sorted(unknown)}", "mend the name"
-            )
+        overrides = overrides_by_branch(config.model.init_args.overrides or {}, branches)
         fused = self._dump(config)
         parser = self._parser("fit")
         for name, branch in branches.items():
@@ -229,7 +220,7 @@ class EmorecCLI(LightningCLI):
         """A parsed config as plain values."""
         parser = self._parser(self.subcommand)
         return cast(
-            dict[str, Any], yaml.safe_load(parser.dump(config, skip_none=False, skip_validation=True))
+            dict[str, Any], yaml.safe_load(parser.dump(config, skip_unset=False, skip_validation=True))
         )
 
     def _place_checkpoints(self, config: Namespace, plain: dict[str, Any]) -> None:
@@ -255,21 +246,6 @@ class EmorecCLI(LightningCLI):
         if self.config.subcommand != "fit":
             super()._parse_ckpt_path()
 
-    def _refuse_other_hyperparameters(self, config: Namespace) -> None:
-        if config.ckpt_path in (None, "last"):
-            return
-        if not Path(config.ckpt_path).is_file():
-            raise EmorecError("a checkpoint file", f"no file {config.ckpt_path}", "mend --ckpt_path")
-        kept = torch.load(config.ckpt_path, map_location="cpu", weights_only=True)["hyper_parameters"]
-        asked = {**self._dump(config)["model"].get("init_args", {}), "_class_path": config.model.class_path}
-        differ = [key for key, value in asked.items() if key in kept and kept[key] != value]
-        if differ:
-            raise EmorecError(
-                "the hyper-parameters that the checkpoint was trained with",
-                ", ".join(f"{key} {asked[key]} where it has {kept[key]}" for key in differ),
-                "leave out --ckpt_path, or these settings: a checkpoint goes on as it began",
-            )
-
 
 def _rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
@@ -279,30 +255,3 @@ def run(args: list[str]) -> EmorecCLI:
     """Run `fit`, `validate` or `test`, and return what it made."""
     with ExitStack() as held:
         return EmorecCLI(with_config_of_checkpoint(args, held), held)
-
-
-def with_config_of_checkpoint(args: list[str], held: ExitStack) -> list[str]:
-    """Where `validate` or `test` is given a checkpoint and no config, use the config inside the checkpoint."""
-    verb, *rest = args or [""]
-    file = _option(rest, "--ckpt_path")
-    if verb not in ("validate", "test") or file is None or _option(rest, "--config") or _option(rest, "-c"):
-        return args
-    if not Path(file).is_file():
-        raise EmorecError("a checkpoint file", f"no file {file}", "mend --ckpt_path")
-    checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    if RUN_CONFIG not in checkpoint:
-        raise EmorecError("a checkpoint that `fit` wrote", f"{file} without a config", "give --config too")
-    folder = Path(held.enter_context(TemporaryDirectory()))
-    config = yaml.safe_load(checkpoint[RUN_CONFIG])
-    config.pop("ckpt_path", None)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
-    return [verb, "--config", str(folder / "config.yaml"), *rest]
-
-
-def _option(args: list[str], name: str) -> str | None:
-    for position, arg in enumerate(args):
-        if arg == name and position + 1 < len(args):
-            return args[position + 1]
-        if arg.startswith(f"{name}="):
-            return arg.partition("=")[2]
-    return None

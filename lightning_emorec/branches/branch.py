@@ -98,11 +98,10 @@ class Branch(LightningModule, ABC):
 
     def _log_scores(self, part: Part) -> None:
         self.results[part] = self.finish(part)
-        # Every rank has all logits, so every rank logs the same numbers and nothing is left to synchronise.
         for task, scores in score_part(self.results[part]).items():
             logged = {
                 f"{part}/{task}/{metric}": float(value)
                 for metric, value in scores.items()
                 if metric != "clips"
             }
-            self.log_dict(logged, batch_size=1)
+            self.log_dict(logged, batch_size=1, sync_dist=True)  # equal on all ranks; Lightning cannot know

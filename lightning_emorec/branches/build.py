@@ -6,11 +6,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, cast
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
 
 from lightning_emorec.branches.branch import Branch
 from lightning_emorec.features import Feature
 from lightning_emorec.types import EmorecError, Tasks
+
+# A spec inside a dict stays a spec: jsonargparse would otherwise build whatever looks like one.
+set_parsing_settings(instantiate_subclass_spec_in_any=False)
 
 Spec = dict[str, Any]
 """{"class_path": ..., "init_args": {...}}, plain values only, without `tasks`."""
@@ -34,7 +37,7 @@ def build_branch(spec: Mapping[str, Any], tasks: Tasks) -> Branch:
         EmorecError: As `resolve_spec`.
     """
     parser, config = _parse(spec, tasks)
-    return cast(Branch, parser.instantiate_classes(config).branch)
+    return cast(Branch, parser.instantiate(config).branch)
 
 
 def branch_class(spec: Spec) -> type[Branch]:

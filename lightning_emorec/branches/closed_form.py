@@ -26,9 +26,7 @@ class ClosedFormBranch(Branch):
         Raises:
             EmorecError: The trainer would go on to train.
         """
-        if self.trainer.max_epochs != 0:
-            found = f"{self.trainer.max_epochs}"
-            raise EmorecError("trainer.max_epochs 0 for a model that is solved", found, "mend trainer.max_epochs")
+        require_no_epochs(self.trainer.max_epochs)
         self.solve()
         if self.trainer.checkpoint_callback is not None:
             folder = Path(self.trainer.checkpoint_callback.dirpath or self.trainer.default_root_dir)  # type: ignore[attr-defined]
@@ -41,3 +39,14 @@ class ClosedFormBranch(Branch):
     def configure_optimizers(self) -> None:
         """Nothing is stepped."""
         return
+
+
+def require_no_epochs(max_epochs: int | None) -> None:
+    """Check the trainer of a closed-form branch.
+
+    Raises:
+        EmorecError: It would go on to train.
+    """
+    if max_epochs != 0:
+        expected = "trainer.max_epochs 0 for a model that is solved, not trained"
+        raise EmorecError(expected, f"{max_epochs}", "mend trainer.max_epochs")

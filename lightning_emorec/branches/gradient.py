@@ -114,9 +114,8 @@ class GradientBranch(Branch):
                 f"{loss.item()} in epoch {self.current_epoch} on clips {', '.join(batch.clip_ids)}",
                 "look at these clips, or lower model.init_args.lr",
             )
-        self.log(
-            "train/loss", loss, batch_size=len(batch.clip_ids), on_step=False, on_epoch=True, prog_bar=True
-        )
+        count = len(batch.clip_ids)
+        self.log("train/loss", loss, batch_size=count, on_epoch=True, on_step=False, prog_bar=True, sync_dist=True)
         return loss
 
     def on_train_epoch_start(self) -> None:

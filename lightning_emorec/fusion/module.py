@@ -63,7 +63,7 @@ class FusionModule(ClosedFormBranch):
         branches: dict[str, Path_fr | dict[str, Any]],
         rule: FusionRule | None = None,
         missing_branch: Literal["skip", "error"] = "error",
-        overrides: dict[str, dict[str, Any]] | None = None,
+        overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(tasks)
         if not branches:

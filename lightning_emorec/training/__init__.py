@@ -3,14 +3,21 @@
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, open_folder
-from lightning_emorec.training.missing import branch_run, override
+from lightning_emorec.training.missing import branch_run, override, overrides_by_branch
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.training.run_config import (
+    RunConfig,
+    refuse_other_hyperparameters,
+    refuse_other_tasks,
+    with_config_of_checkpoint,
+)
 from lightning_emorec.training.run_folder import is_done, locked, mark_done
 
 __all__ = [
     "PLAN_VARIABLE",
     "AtomicCheckpointIO",
     "MetricsCsv",
+    "RunConfig",
     "RunPlan",
     "branch_run",
     "decide",
@@ -19,4 +26,8 @@ __all__ = [
     "mark_done",
     "open_folder",
     "override",
+    "overrides_by_branch",
+    "refuse_other_hyperparameters",
+    "refuse_other_tasks",
+    "with_config_of_checkpoint",
 ]

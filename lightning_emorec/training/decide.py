@@ -9,7 +9,13 @@ from typing import Any
 
 import yaml
 
-from lightning_emorec.branches import branch_features, resolve_spec
+from lightning_emorec.branches import (
+    ClosedFormBranch,
+    branch_class,
+    branch_features,
+    require_no_epochs,
+    resolve_spec,
+)
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
 from lightning_emorec.training.missing import available_branches, train_branch
@@ -32,13 +38,17 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     Raises:
         EmorecError: Bad clips or splits, no branch that can be had, or a branch that did not finish.
     """
+    if issubclass(branch_class(config["model"]), ClosedFormBranch):
+        require_no_epochs(config["trainer"]["max_epochs"])
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
         return _decide_fusion(config, branches, data, clips, held)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.tasks, "error")
-    return RunPlan(open_folder(config, config["name"], fingerprint(config, clips, branch_features(spec)), held))
+    return RunPlan(
+        open_folder(config, config["name"], fingerprint(config, clips, branch_features(spec)), held)
+    )
 
 
 def _decide_fusion(

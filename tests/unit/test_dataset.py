@@ -13,7 +13,10 @@ TASKS = {"emotion": ["calm", "angry"], "sex": ["female", "male"]}
 
 def sample(length: int, index: int = 0) -> Sample:
     return Sample(
-        Clip(str(index), "1", None), index, np.ones(length, dtype=np.float32), {"emotion": 1, "sex": UNLABELLED}
+        Clip(str(index), "1", None),
+        index,
+        np.ones(length, dtype=np.float32),
+        {"emotion": 1, "sex": UNLABELLED},
     )
 
 

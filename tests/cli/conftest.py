@@ -1,0 +1,94 @@
+"""A small project on disk: configs over the manifest of tones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lightning_emorec.__main__ import main
+from lightning_emorec.cli import EmorecCLI
+
+
+@dataclass(frozen=True)
+class Project:
+    """Configs in a folder of their own, and where their runs go."""
+
+    folder: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def config(self, name: str) -> str:
+        return str(self.folder / f"{name}.yaml")
+
+    def write(self, name: str, config: dict[str, Any]) -> str:
+        Path(self.config(name)).write_text(yaml.safe_dump(config), encoding="utf8")
+        return self.config(name)
+
+    def run(self, *args: str) -> EmorecCLI:
+        """Run a verb in this process."""
+        cli = main([*args, "--runs", str(self.runs)])
+        assert isinstance(cli, EmorecCLI)
+        return cli
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start a verb in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "lightning_emorec", *args, "--runs", str(self.runs)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    def metrics(self, run: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.runs / run / "metrics.json").read_text())
+        return content
+
+
+@pytest.fixture
+def project(tmp_path: Path, tones: Path) -> Project:
+    """`text` and `audio` branches and `fused` over both, two epochs each."""
+    data = {
+        "corpus": {
+            "class_path": "ManifestCorpus",
+            "init_args": {
+                "path": str(tones),
+                "tasks": {"pitch": ["low", "middle", "high"]},
+                "text_column": "text",
+            },
+        },
+        "split": {"class_path": "ActorLists", "init_args": {"test": [6], "val": [5]}},
+    }
+    trainer = {
+        "max_epochs": 2,
+        "accelerator": "cpu",
+        "num_sanity_val_steps": 0,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    made = Project(tmp_path)
+    text = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
+    audio = {"class_path": "AudioCnn", "init_args": {"width": 4, "stages": 2}}
+    made.write("text", {"name": "text", "model": text, "data": data, "trainer": trainer})
+    made.write(
+        "audio", {"name": "audio", "model": audio, "data": {**data, "batch_size": 8}, "trainer": trainer}
+    )
+    fused = {
+        "class_path": "FusionModule",
+        "init_args": {"branches": {"text": "text.yaml", "audio": "audio.yaml"}},
+    }
+    made.write(
+        "fused", {"name": "fused", "model": fused, "data": data, "trainer": {**trainer, "max_epochs": 0}}
+    )
+    return made

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from lightning_emorec.metrics import PartLogits
+from tests.cli.conftest import Project
+
+
+def test_a_branch_fits_alone_and_leaves_what_the_contract_says(project: Project) -> None:
+    cli = project.run("fit", "--config", project.config("text"))
+    assert "test/pitch/uar" in cli.trainer.callback_metrics
+    names = {path.name for path in (project.runs / "text").iterdir()}
+    assert names >= {
+        "config.yaml",
+        "metrics.json",
+        "predictions.csv",
+        "metrics.csv",
+        "report.html",
+        "checkpoints",
+    }
+    metrics = project.metrics("text")
+    assert set(metrics["test"]["pitch"]) == {"accuracy", "uar", "macro_f1", "nll", "ece", "clips"}
+    assert metrics["test"]["pitch"]["clips"] == 9
+
+
+def test_a_fused_run_trains_its_branches_then_reuses_them(project: Project) -> None:
+    project.run("fit", "--config", project.config("fused"))
+    stores = sorted((project.runs / "branches").iterdir())
+    assert [store.name.split("-")[0] for store in stores] == ["audio", "text"]
+    first = project.metrics("fused")
+    assert set(first["branches"]) == {"text", "audio"}
+    assert set(first["rules"]) == {"average", "weighted", "max_confidence", "log_linear"}
+    assert first["fusion"]["rule"] == "log_linear"
+    assert sum(first["fusion"]["weights"].values()) == pytest.approx(1)
+    assert {"branch text", "branch audio"} <= set(first["seconds"])
+    assert "test" not in yaml.safe_load((stores[0] / "metrics.json").read_text())  # heard once, by the fusion
+
+    changed = {store: (store / "checkpoints" / "best.ckpt").stat().st_mtime_ns for store in stores}
+    project.run("fit", "--config", project.config("fused"))
+    again = project.metrics("fused-2")
+    assert not {"branch text", "branch audio"} & set(again["seconds"])
+    assert {store: (store / "checkpoints" / "best.ckpt").stat().st_mtime_ns for store in stores} == changed
+    assert again["test"] == first["test"]
+
+    lr = "--model.init_args.overrides.text.model.init_args.lr=0.02"
+    project.run("fit", "--config", project.config("fused"), lr)
+    assert set(project.metrics("fused-3")["seconds"]) & {"branch text", "branch audio"} == {"branch text"}
+
+
+def test_a_fused_checkpoint_needs_no_other_file(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("fit", "--config", project.config("fused"))
+    before = PartLogits.load(project.runs / "fused" / "logits" / "test.pt")
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    (project.runs / "fused" / "checkpoints" / "best.ckpt").rename(moved / "model.ckpt")
+    project.runs.rename(tmp_path / "gone")
+    for config in tmp_path.glob("*.yaml"):
+        config.unlink()
+    monkeypatch.chdir(moved)
+    project.run("test", "--ckpt_path", "model.ckpt")
+    after = PartLogits.load(project.runs / "fused-test" / "logits" / "test.pt")
+    torch.testing.assert_close(after.logits["pitch"], before.logits["pitch"])
+    assert project.metrics("fused-test")["fusion"]["rule"] == "log_linear"
+
+
+def test_the_saved_config_repeats_the_run(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("fit", "--config", project.config("text"))
+    monkeypatch.chdir(tmp_path)
+    project.run("fit", "--config", str(project.runs / "text" / "config.yaml"))
+    assert predictions(project.runs / "text") == predictions(project.runs / "text-2")
+
+
+def predictions(folder: Path) -> list[list[str]]:
+    with (folder / "predictions.csv").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_number_of_workers_does_not_change_the_result(project: Project) -> None:
+    for workers in ("0", "2"):
+        project.run("fit", "--config", project.config("audio"), f"--data.workers={workers}")
+    assert predictions(project.runs / "audio") == predictions(project.runs / "audio-2")
+
+
+def test_absent_test_actors_leave_the_test_out(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.run("fit", "--config", project.config("text"), "--data.split.init_args.test=[6,77]")
+    metrics = project.metrics("text")
+    assert "test" not in metrics
+    assert metrics["absent_test_actors"] == ["77"]
+    assert "77" in capsys.readouterr().out
+
+
+def test_validate_judges_a_checkpoint_on_the_validation_part(project: Project) -> None:
+    project.run("fit", "--config", project.config("text"))
+    best = project.runs / "text" / "checkpoints" / "best.ckpt"
+    project.run("validate", "--ckpt_path", str(best))
+    assert project.metrics("text-validate")["val"] == project.metrics("text")["val"]
+    assert "test" not in project.metrics("text-validate")
