@@ -37,6 +37,7 @@ from lightning_emorec.training import (
     overrides_by_branch,
     refuse_other_hyperparameters,
     refuse_other_tasks,
+    take_override_flags,
     with_config_of_checkpoint,
 )
 from lightning_emorec.types import EmorecError
@@ -51,6 +52,7 @@ class EmorecCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], held: ExitStack) -> None:
+        args, self.overrides = take_override_flags(args)
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
@@ -207,7 +209,7 @@ class EmorecCLI(LightningCLI):
         branches = config.model.init_args.get("branches")
         if branches is None:
             return
-        overrides = overrides_by_branch(config.model.init_args.overrides or {}, branches)
+        overrides = overrides_by_branch({**(config.model.init_args.overrides or {}), **self.overrides}, branches)
         fused = self._dump(config)
         parser = self._parser("fit")
         for name, branch in branches.items():

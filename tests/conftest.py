@@ -55,7 +55,10 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 tone = 0.3 * np.sin(2 * np.pi * pitch_hz * draw.uniform(0.95, 1.05) * time_s)
                 file = f"{actor}-{name}-{take}.wav"
                 soundfile.write(folder / file, tone + 0.05 * draw.standard_normal(len(time_s)), 16000)
-                rows.append({"path": file, "actor": actor, "pitch": name, "text": WORDS[name]})
+                voice = "deep" if actor % 2 else "bright"
+                rows.append(
+                    {"path": file, "actor": actor, "pitch": name, "voice": voice, "text": WORDS[name]}
+                )
     manifest = folder / "tones.csv"
     with manifest.open("w", newline="", encoding="utf8") as file_:
         writer = csv.DictWriter(file_, fieldnames=list(rows[0]))

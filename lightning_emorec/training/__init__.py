@@ -3,7 +3,8 @@
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, open_folder
-from lightning_emorec.training.missing import branch_run, override, overrides_by_branch
+from lightning_emorec.training.missing import branch_run
+from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
     RunConfig,
@@ -29,5 +30,6 @@ __all__ = [
     "overrides_by_branch",
     "refuse_other_hyperparameters",
     "refuse_other_tasks",
+    "take_override_flags",
     "with_config_of_checkpoint",
 ]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
@@ -43,47 +43,6 @@ def branch_run(branch: Config, fused: Config) -> Config:
     run["seed_everything"] = fused["seed_everything"]
     run["test_after_fit"] = False  # test clips are heard once, when every choice is made
     return run
-
-
-def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Branch name -> dotted key -> value, from any nesting of these.
-
-    From `--model.init_args.overrides.NAME.a.b=V` jsonargparse makes a flat key, a nested one or a mixture, and
-    leaves the value of a nested one as text.
-
-    Raises:
-        EmorecError: The first part of a key is no branch.
-    """
-    names = list(branches)
-    found: dict[str, dict[str, Any]] = {}
-    for key, value in _flat(overrides):
-        name, _, rest = key.partition(".")
-        if name not in names or not rest:
-            raise EmorecError(
-                f"overrides of the branches {names}", f"{key!r}", "mend model.init_args.overrides"
-            )
-        found.setdefault(name, {})[rest] = yaml.safe_load(value) if isinstance(value, str) else value
-    return found
-
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def override(config: Config, dotted: Mapping[str, Any]) -> Config:
-    """Set dotted keys, such as `model.init_args.lr`, in a copy of a nested config."""
-    config = deepcopy(config)
-    for key, value in dotted.items():
-        *path, last = key.split(".")
-        place = config
-        for step in path:
-            place = place.setdefault(step, {})
-        place[last] = value
-    return config
 
 
 def available_branches(

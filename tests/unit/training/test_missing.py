@@ -2,27 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from lightning_emorec.training.missing import available_branches, branch_run, override, overrides_by_branch
+from lightning_emorec.training.missing import available_branches, branch_run
 from lightning_emorec.types import UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
 HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
 NOT_HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper", "whisper": "/no/such.pt"}}
-
-
-def test_an_override_changes_a_copy() -> None:
-    config = {"model": {"init_args": {"lr": 1.0}}}
-    changed = override(config, {"model.init_args.lr": 2.0, "trainer.max_epochs": 3})
-    assert changed == {"model": {"init_args": {"lr": 2.0}}, "trainer": {"max_epochs": 3}}
-    assert config == {"model": {"init_args": {"lr": 1.0}}}
-
-
-def test_overrides_may_be_flat_or_nested_and_hold_text_or_values() -> None:
-    given = {"cnn.model.lr": 0.1, "cnn": {"model.width": "3"}, "gru": {"trainer": {"max_epochs": 2}}}
-    assert overrides_by_branch(given, ["cnn", "gru"]) == {
-        "cnn": {"model.lr": 0.1, "model.width": 3},
-        "gru": {"trainer.max_epochs": 2},
-    }
 
 
 def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_own_batch() -> None:

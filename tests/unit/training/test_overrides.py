@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from lightning_emorec.training import override, overrides_by_branch, take_override_flags
+from lightning_emorec.types import EmorecError
+
+
+def test_an_override_changes_a_copy() -> None:
+    config = {"model": {"init_args": {"lr": 1.0}}}
+    changed = override(config, {"model.init_args.lr": 2.0, "trainer.max_epochs": 3})
+    assert changed == {"model": {"init_args": {"lr": 2.0}}, "trainer": {"max_epochs": 3}}
+    assert config == {"model": {"init_args": {"lr": 1.0}}}
+
+
+def test_an_override_goes_through_what_was_none() -> None:
+    assert override({"trainer": None}, {"trainer.max_epochs": 3}) == {"trainer": {"max_epochs": 3}}
+
+
+def test_overrides_may_be_flat_or_nested_and_the_later_wins() -> None:
+    given = {"cnn": {"model": {"width": 3}, "model.lr": 0.1}, "cnn.model.lr": 0.2}
+    assert overrides_by_branch(given, ["cnn"]) == {"cnn": {"model.width": 3, "model.lr": 0.2}}
+
+
+@pytest.mark.parametrize("key", ["video.lr", "cnn"])
+def test_an_override_of_no_branch_or_no_key_is_refused(key: str) -> None:
+    with pytest.raises(EmorecError, match=f"found '{key}'"):
+        overrides_by_branch({key: 1}, ["cnn"])
+
+
+def test_flags_are_taken_out_of_the_command_line_in_both_forms() -> None:
+    flag = "--model.init_args.overrides"
+    args = ["fit", f"{flag}.cnn.model.lr=1e-2", "--name", "a", f"{flag}.gru.trainer.max_epochs", "3"]
+    others, flags = take_override_flags(args)
+    assert others == ["fit", "--name", "a"]
+    assert flags == {"cnn.model.lr": "1e-2", "gru.trainer.max_epochs": 3}
+
+
+def test_a_flag_without_a_value_is_told() -> None:
+    with pytest.raises(EmorecError, match="no value"):
+        take_override_flags(["fit", "--model.init_args.overrides.cnn.lr"])
