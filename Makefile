@@ -1,0 +1,37 @@
+# Needs Python 3.11 or newer and make; the rest goes into .venv.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## Run the main experiment on the embedded synthetic corpus, offline
+	$(BIN)/python -m lightning_emorec fit --config configs/demo.yaml
+
+# One thread a worker: PyTorch's own threads would fight over the cores. A file's tests share a worker.
+test: lint ## Lint, check types and run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: .venv/.installed ## Lint and check types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## Remove the environment and the tools' caches; runs, data and the audio cache stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "expected Python 3.11 or newer as $(PYTHON); found $$($(PYTHON) --version 2>/dev/null || echo none);" \
+			"run make with PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Installing into .venv: about 5 GB, most of it PyTorch."
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	@touch $@
