@@ -157,6 +157,8 @@ class EmorecCLI(LightningCLI):
     def after_fit(self) -> None:
         """Judge the best checkpoint on validation clips, then, where they are there, on test clips."""
         self._clock("fit")
+        self.seconds["fit"] -= self.datamodule.prepared_s
+        self.seconds["prepare"] += self.datamodule.prepared_s
         best = str(best_checkpoint(self.plan.folder))
         self.trainer.validate(
             self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -13,7 +14,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder
+from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
     ClipDataset,
@@ -91,6 +92,7 @@ class EmotionDataModule(LightningDataModule):
         self.seed = seed
         self.cache = Path(cache) if cache else default_cache_folder()
         self.audio = AudioStore(self.cache, rate_hz)
+        self.prepared_s = 0.0  # spent by `prepare_data`
         self._parts: Parts | None = None
 
     @property
@@ -116,13 +118,19 @@ class EmotionDataModule(LightningDataModule):
         return [counts[name] for name in self.tasks[task]]
 
     def prepare_data(self) -> None:
-        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node."""
+        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node.
+
+        Raises:
+            UnavailableError: The model hears, and a clip has no audio.
+        """
+        start = time.monotonic()
         self.corpus.prepare()
-        clips = [clip for part in ("train", "val", "test") for clip in self.clips(part)]
+        clips = self.parts.clips
         if self._hears() != "nothing":
-            self.audio.prepare([clip.path for clip in clips if clip.path is not None])
+            self.audio.prepare(paths_of(clips))
         reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
         reader.fill(clips)
+        self.prepared_s += time.monotonic() - start
 
     def training_features(self) -> dict[str, list[Value]]:
         """Feature key -> the values of all training clips."""
@@ -159,7 +167,7 @@ class EmotionDataModule(LightningDataModule):
         hears = self._hears()
         clips = self.clips(part)
         if hears != "nothing":  # known here, so that each worker need not ask the index on disk
-            self.audio.digests([clip.path for clip in clips if clip.path is not None])
+            self.audio.digests(paths_of(clips))
         dataset = ClipDataset(
             clips,
             self.tasks,

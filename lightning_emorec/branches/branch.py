@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lightning.pytorch import LightningModule
+from torch import Tensor
 
 from lightning_emorec.branches.collector import Collector
 from lightning_emorec.features import Feature, Value
 from lightning_emorec.metrics import PartLogits, score_part
-from lightning_emorec.types import Batch, Logits, Part, Tasks
+from lightning_emorec.types import Batch, EmorecError, Logits, Part, Tasks
 
 if TYPE_CHECKING:
     from lightning_emorec.datamodule import EmotionDataModule
@@ -26,9 +27,11 @@ class Branch(LightningModule, ABC):
     Attributes:
         hears: What training needs of the audio; the datamodule spares itself the rest.
         results: The logits of the validation and test parts, whole, after the loop over each.
+        embed_size: Width of what `embed` gives, for a branch that has it.
     """
 
     hears: Literal["augmented", "plain", "nothing"] = "nothing"
+    embed_size: int
 
     def __init__(self, tasks: Tasks) -> None:
         super().__init__()
@@ -41,6 +44,16 @@ class Branch(LightningModule, ABC):
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:  # noqa: ARG003
         """Features that a branch with these arguments needs, known without building it."""
         return []
+
+    @classmethod
+    def check_available(cls, init_args: Mapping[str, Any]) -> None:
+        """Raise if a branch with these arguments cannot be had here, without loading weights.
+
+        Raises:
+            UnavailableError: Weights, a file or an optional package is missing.
+        """
+        for feature in cls.features_of(init_args):
+            feature.check_available()
 
     @property
     def features(self) -> list[Feature]:
@@ -63,8 +76,26 @@ class Branch(LightningModule, ABC):
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), independent of the other clips in the batch."""
 
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size), what a branch makes its logits from, for a model over several of them.
+
+        Raises:
+            EmorecError: This kind of branch has nothing of the sort.
+        """
+        raise EmorecError("a branch that can embed", type(self).__name__, "choose another encoder")
+
     def setup(self, stage: str) -> None:
-        """Learn from the training clips; Lightning calls this after the datamodule's own set-up."""
+        """Learn from the training clips; Lightning calls this after the datamodule's own set-up.
+
+        Raises:
+            EmorecError: The audio comes at another rate than the model was built for.
+        """
+        heard = self.hparams.get("rate_hz")
+        if heard is not None and heard != self.data.front_end.rate_hz:
+            expected = f"data.rate_hz {heard}, which the model was built for"
+            raise EmorecError(
+                expected, f"{self.data.front_end.rate_hz}", "make data.rate_hz and model.rate_hz agree"
+            )
         if stage == "fit":
             self.learn_from_training(self.data.training_features())
 

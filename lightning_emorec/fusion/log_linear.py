@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from torch import Tensor
 
-from lightning_emorec.fusion.rule import FusionRule, require_two_classes
+from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.types import EmorecError
 
 Array = NDArray[np.float64]
@@ -24,10 +24,9 @@ class LogLinear(FusionRule):
     Σ b_c²: a multinomial logistic regression with tied weights, so convex, and the ridges leave one optimum.
     The sum of the weights is free, so it holds a temperature as well.
 
-    The defaults are from 16 draws of 4 validation and 4 test actors of RAVDESS, with two to four of some
-    simple MFCC and transcript branches: the test NLL was at most 0.01 above that of the best of 25 pairs. The
-    bias follows the few actors it is learned from, so its ridge is stronger; a stronger one on the weights
-    only gives more of the shares to a nearly constant branch, whose weight hardly changes the likelihood.
+    The ridges are Gaussian priors: over n clips, `ridge` r is a standard deviation of 1 / sqrt(2 n r). For
+    the 240 clips of four RAVDESS actors the defaults say 1.4 for a weight, which leaves it free, and 0.14 for a
+    bias, which holds it back: the actors it would be learned from are few.
 
     Args:
         ridge: Pull of the weights towards 1/M, for M branches.
@@ -50,12 +49,7 @@ class LogLinear(FusionRule):
         self.bias: list[float] = []
 
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
-        """Solve for weights and bias.
-
-        Raises:
-            EmorecError: Fewer than two classes.
-        """
-        require_two_classes(labels)
+        """Solve for weights and bias."""
         branches, _, classes = log_p.shape
         problem = Problem(
             log_p.detach().cpu().double().numpy(),
@@ -65,6 +59,11 @@ class LogLinear(FusionRule):
         solution = problem.solve(problem.centre, self.with_bias)
         self.weights = solution[:branches].tolist()
         self.bias = solution[branches:].tolist()
+
+    def keep_prior(self, branches: int, classes: int) -> None:
+        """Equal weights that sum to 1, and no bias: where the ridges pull to."""
+        self.weights = [1 / branches] * branches
+        self.bias = [0.0] * classes
 
     def fuse(self, log_p: Tensor) -> Tensor:
         """Weigh the log-probabilities, add the bias, normalise."""

@@ -28,23 +28,31 @@ class FusionRule(nn.Module, ABC):
     def fit(self, logits: Tensor, labels: Tensor) -> None:
         """Learn from validation clips; a rule with nothing to learn only notes the number of branches.
 
+        Fewer than two classes among the labels, as a further task may have where all validation actors are of
+        one sex, teach nothing: the rule then keeps its prior.
+
         Args:
             logits: (branches, clips, classes).
             labels: (clips,) int64, none of them `UNLABELLED`.
 
         Raises:
-            EmorecError: Logits that are not finite, or, for a rule that learns, fewer than two classes among
-                `labels`.
+            EmorecError: Logits that are not finite.
         """
         bad = [str(branch) for branch, values in enumerate(logits) if not values.isfinite().all()]
         if bad:
             found = f"NaN or infinity from branch {', '.join(bad)} (counted from 0)"
             raise EmorecError("finite validation logits", found, "train that branch again with a lower lr")
-        self.learn(log_probabilities(logits), labels)
+        if labels.unique().numel() < 2:
+            self.keep_prior(len(logits), logits.shape[-1])
+        else:
+            self.learn(log_probabilities(logits), labels)
         self.branches = len(logits)
 
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
         """Set what the rule learns; arguments as in `fit`, with log-probabilities for logits."""
+
+    def keep_prior(self, branches: int, classes: int) -> None:
+        """Set what the rule believes before it has seen a clip."""
 
     def forward(self, logits: Tensor) -> Tensor:
         """Fuse: (branches, batch, classes) -> (batch, classes) float32, log-probabilities that sum to 1.
@@ -98,15 +106,3 @@ class FusionRule(nn.Module, ABC):
 def log_probabilities(logits: Tensor) -> Tensor:
     """Normalise over the last dimension, in float32, cut off at `LOWEST_LOG_PROBABILITY`."""
     return logits.float().log_softmax(dim=-1).clamp(min=LOWEST_LOG_PROBABILITY)
-
-
-def require_two_classes(labels: Tensor) -> None:
-    """Raise if `labels` teach nothing.
-
-    Raises:
-        EmorecError: Fewer than two classes among them.
-    """
-    classes = labels.bincount().count_nonzero()
-    if classes < 2:
-        fix = "validate on more clips (data.split) or use the rule Average"
-        raise EmorecError("at least two classes among the validation labels", str(int(classes)), fix)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_emorec.fusion.rule import FusionRule, require_two_classes
+from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.types import EmorecError
 
 
@@ -34,15 +34,17 @@ class Weighted(FusionRule):
         """Normalise the weights given, or find them.
 
         Raises:
-            EmorecError: As many weights as there are branches were not given, or fewer than two classes.
+            EmorecError: As many weights as there are branches were not given.
         """
-        if self.given is None:
-            require_two_classes(labels)
-            weights = _accuracy_above_chance(log_p, labels)
-        else:
-            weights = self.given
-        if len(weights) != len(log_p):
-            found = f"{len(weights)} weights for {len(log_p)} branches"
+        self._normalise(self.given or _accuracy_above_chance(log_p, labels), len(log_p))
+
+    def keep_prior(self, branches: int, classes: int) -> None:
+        """The weights given, or equal ones."""
+        self._normalise(self.given or [1.0] * branches, branches)
+
+    def _normalise(self, weights: list[float], branches: int) -> None:
+        if len(weights) != branches:
+            found = f"{len(weights)} weights for {branches} branches"
             raise EmorecError("one weight a branch", found, "change weights of the rule Weighted")
         self.weights = [weight / sum(weights) for weight in weights]
 

@@ -159,7 +159,12 @@ def test_validation_logits_that_are_not_finite_are_refused(kind: type[FusionRule
 
 
 @pytest.mark.parametrize("learner", [LogLinear, Weighted])
-def test_rules_that_learn_refuse_a_single_class(learner: type[FusionRule]) -> None:
+@pytest.mark.parametrize("clips", [0, CLIPS])
+def test_one_class_or_no_clip_teaches_nothing_and_all_branches_weigh_the_same(
+    learner: type[FusionRule], clips: int
+) -> None:
     logits, _ = branch_logits(2)
-    with pytest.raises(EmorecError, match="at least two classes"):
-        learner().fit(logits, torch.ones(CLIPS, dtype=torch.int64))
+    rule = learner()
+    rule.fit(logits[:, :clips], torch.ones(clips, dtype=torch.int64))
+    assert rule.shares == [0.5, 0.5]
+    assert rule(logits).isfinite().all()

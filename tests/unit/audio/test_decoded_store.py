@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import pickle
 import re
 import shutil
@@ -13,29 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from lightning_emorec.audio import AudioStore, decode, default_cache_folder, entry, parallel, store
+from lightning_emorec.audio import AudioStore, decode, parallel, store
 from lightning_emorec.types import EmorecError
 
 RATE_HZ = 16_000
 HEADER_BYTES = 32
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> list[Path]:
-    """Four clips of different lengths and loudness."""
-    folder = tmp_path / "audio"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    clips = [folder / f"{number}.wav" for number in range(4)]
-    for number, path in enumerate(clips):
-        noise = generator.uniform(-1, 1, 2000 + number) * 10.0**-number
-        soundfile.write(path, noise, RATE_HZ, subtype="FLOAT")
-    return clips
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
 
 
 def entries(cache: Path, rate_hz: int = RATE_HZ) -> list[Path]:
@@ -287,30 +268,6 @@ def test_an_interruption_keeps_what_was_decoded(
     assert entries(cache) == sorted(entry_of(cache, path) for path in paths[:3])
 
 
-def _prepare_in_child(cache: Path, paths: list[Path], barrier: Any, queue: Any) -> None:
-    barrier.wait()
-    audio = AudioStore(cache, RATE_HZ)
-    audio.prepare(paths)
-    queue.put([audio.load(path) for path in paths])
-
-
-def test_two_processes_that_start_at_once_agree(paths: list[Path], cache: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier, queue = context.Barrier(2), context.Queue()
-    children = [
-        context.Process(target=_prepare_in_child, args=(cache, paths, barrier, queue)) for _ in range(2)
-    ]
-    for child in children:
-        child.start()
-    first, second = (queue.get(timeout=60) for _ in children)
-    for child in children:
-        child.join()
-    for one, other, path in zip(first, second, paths, strict=True):
-        np.testing.assert_array_equal(one, other)
-        np.testing.assert_allclose(one, decode(path, RATE_HZ), atol=1e-4)
-    assert entries(cache) == sorted(entry_of(cache, path) for path in paths)
-
-
 def test_a_store_pickles_with_what_it_knows(
     paths: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,33 +286,3 @@ def test_a_loaded_clip_outlives_its_entry_and_may_be_changed(paths: list[Path], 
     shutil.rmtree(cache)
     np.testing.assert_array_equal(loaded, expected)
     loaded += 1
-
-
-def test_an_entry_is_a_header_and_two_bytes_a_sample(tmp_path: Path) -> None:
-    entry.write_entry(tmp_path / "a.pcm", np.array([0.5, -0.25, 0.0], np.float32), RATE_HZ)
-    content = (tmp_path / "a.pcm").read_bytes()
-    assert len(content) == HEADER_BYTES + 6
-    assert np.frombuffer(content, "<i2", offset=HEADER_BYTES).tolist() == [32767, -16384, 0]
-
-
-@pytest.mark.parametrize("peak", [1e-44, 1e-38, 1e-6, 1.0, 1e30])
-def test_an_entry_holds_any_loudness(tmp_path: Path, peak: float) -> None:
-    audio = (np.linspace(-1, 1, 101) * peak).astype(np.float32)
-    entry.write_entry(tmp_path / "a.pcm", audio, RATE_HZ)
-    np.testing.assert_allclose(
-        entry.read_entry(tmp_path / "a.pcm", RATE_HZ), audio, atol=peak / 50_000 + 1e-40
-    )
-
-
-def test_the_cache_folder_is_the_one_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMOREC_CACHE", "~/emotions")
-    assert default_cache_folder() == Path.home() / "emotions"
-
-
-@pytest.mark.parametrize("value", [None, ""])
-def test_the_cache_folder_is_the_users_by_default(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
-    monkeypatch.delenv("EMOREC_CACHE", raising=False)
-    if value is not None:
-        monkeypatch.setenv("EMOREC_CACHE", value)
-    assert default_cache_folder().name == "lightning_emorec"
-    assert default_cache_folder().is_absolute()

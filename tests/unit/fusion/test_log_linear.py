@@ -149,11 +149,6 @@ def test_the_pool_is_at_least_as_good_on_its_clips_as_its_best_branch_and_the_av
     assert nll(rule(both)) < min(nll(log_p[0]), nll(log_p[1]), nll(log_p.exp().mean(dim=0).log()))
 
 
-def test_one_class_teaches_nothing() -> None:
-    with pytest.raises(EmorecError, match="at least two classes among the validation labels; found 1"):
-        LogLinear().fit(torch.zeros(2, 3, 2), torch.ones(3, dtype=torch.int64))
-
-
 @pytest.mark.parametrize("ridge", [0.0, -1.0, math.nan, math.inf])
 @pytest.mark.parametrize("name", ["ridge", "bias_ridge"])
 def test_a_ridge_that_is_not_positive_is_refused(name: str, ridge: float) -> None:

@@ -68,11 +68,6 @@ def test_impossible_weights_are_refused(weights: list[float]) -> None:
         Weighted(weights)
 
 
-def test_one_class_teaches_no_weights() -> None:
-    with pytest.raises(EmorecError, match="at least two classes among the validation labels; found 1"):
-        Weighted().fit(torch.zeros(2, 3, 2), torch.zeros(3, dtype=torch.int64))
-
-
 def test_given_weights_need_no_second_class() -> None:
     rule = Weighted([1, 1])
     rule.fit(torch.zeros(2, 3, 2), torch.zeros(3, dtype=torch.int64))

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lightning_emorec.branches import TranscriptGru
 from lightning_emorec.training.missing import available_branches, branch_run
-from lightning_emorec.types import UnavailableError
+from lightning_emorec.types import Clip, UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
+HEARD = [Clip("a", "1", Path("a.wav")), Clip("b", "2", Path("b.wav"))]
+SILENT = [Clip("a", "1", None, text="hello"), Clip("b", "2", None, text="hi")]
 HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
 NOT_HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper", "whisper": "/no/such.pt"}}
 
@@ -26,16 +31,41 @@ def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:
-    names, left_out = available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, "skip")
+    names, left_out = available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, HEARD, "skip")
     assert names == ["here"]
     assert "/no/such.pt" in left_out["not_here"]
 
 
 def test_a_branch_that_cannot_be_had_stops_the_run_if_asked() -> None:
     with pytest.raises(UnavailableError, match=r"/no/such\.pt"):
-        available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, "error")
+        available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, HEARD, "error")
 
 
 def test_no_branch_at_all_is_an_error_even_when_skipping() -> None:
     with pytest.raises(UnavailableError, match="at least one branch"):
-        available_branches({"not_here": NOT_HERE}, TASKS, "skip")
+        available_branches({"not_here": NOT_HERE}, TASKS, HEARD, "skip")
+
+
+@pytest.mark.parametrize(
+    "branch", [{"class_path": "AudioCnn"}, {"class_path": "TranscriptGru"}], ids=["hears", "feature of audio"]
+)
+def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: dict[str, str]) -> None:
+    names, left_out = available_branches({"here": HERE, "branch": branch}, TASKS, SILENT, "skip")
+    assert names == ["here"]
+    assert "the corpus has no audio" in left_out["branch"]
+
+
+def test_one_clip_without_audio_stops_a_branch_that_hears() -> None:
+    with pytest.raises(UnavailableError, match="none for 1 of 3 clips"):
+        available_branches({"branch": {"class_path": "AudioCnn"}}, TASKS, [*HEARD, SILENT[0]], "error")
+
+
+def test_a_branch_can_be_unavailable_for_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check_available(init_args: dict[str, object]) -> None:
+        raise UnavailableError("weights", f"none for {init_args['transcript']}", "wait")
+
+    monkeypatch.setattr(TranscriptGru, "check_available", check_available)
+    _, left_out = available_branches(
+        {"here": {"class_path": "AudioCnn"}, "not_here": HERE}, TASKS, HEARD, "skip"
+    )
+    assert "none for reference" in left_out["not_here"]

@@ -48,7 +48,7 @@ def test_a_folder_that_no_run_made_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_the_runs_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
-    with pytest.raises(EmorecError, match="a folder for runs that can be written; found .*runs"):
+    with pytest.raises(EmorecError, match=r"a folder for runs that can be written; found .*runs"):
         claim(tmp_path / "runs", "a")
 
 
