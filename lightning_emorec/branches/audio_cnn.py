@@ -1,0 +1,141 @@
+"""A residual network over log-mel spectra, trained from scratch."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.branches.log_mel import LogMel
+from lightning_emorec.branches.pooling import AttentiveStatistics
+from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
+from lightning_emorec.branches.spec_augment import SpecAugment
+from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+
+
+class AudioCnn(GradientBranch):
+    """Log-mels, residual 2-D convolutions, attentive statistics over time, and a linear head a task.
+
+    Args:
+        tasks: Task name -> class names.
+        rate_hz: Sampling rate of the audio; as `data.rate_hz`.
+        mels: Mel bands.
+        window_s: Length of a frame; 50 ms tell the harmonics of a voice apart.
+        hop_s: Time between frames.
+        floor_db: Power is limited from below here, in dB of full scale.
+        width: Channels of the first stage; each further one has twice as many, and halves time and frequency.
+        stages: Number of residual blocks, one a stage.
+        dropout: Before the heads.
+        mixup: Parameter of the beta distribution that two clips' shares are drawn from; 0 mixes none.
+        freq_masks: SpecAugment's masks over mels.
+        freq_mels: Widest of them.
+        time_masks: Its masks over frames.
+        time_share: Widest of them, as a share of the frames.
+        stretch: Largest relative change of a training clip's duration.
+        mel_scale: Largest relative change of its mel axis.
+        mel_shift: Largest shift of its mel axis, in mels.
+        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
+        label_smoothing: Share of the target that is spread over all classes.
+        class_weights: Weigh each class by the inverse of its share of the training clips.
+        lr: Peak learning rate.
+        weight_decay: Of matrices and kernels.
+        warmup_epochs: Epochs of linear rise to `lr`.
+
+    Raises:
+        EmorecError: An argument out of range.
+    """
+
+    hears = "augmented"
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        rate_hz: int = 16000,
+        mels: int = 80,
+        window_s: float = 0.05,
+        hop_s: float = 0.016,
+        floor_db: float = -80.0,
+        width: int = 16,
+        stages: int = 4,
+        dropout: float = 0.3,
+        mixup: float = 0.0,
+        freq_masks: int = 1,
+        freq_mels: int = 8,
+        time_masks: int = 1,
+        time_share: float = 0.1,
+        stretch: float = 0.15,
+        mel_scale: float = 0.08,
+        mel_shift: float = 2.0,
+        loss_weights: dict[str, float] | None = None,
+        label_smoothing: float = 0.1,
+        class_weights: bool = False,
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        warmup_epochs: float = 3.0,
+    ) -> None:
+        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
+        _check_above_zero(rate_hz=rate_hz, window_s=window_s, hop_s=hop_s, width=width, stages=stages)
+        _check_shares(dropout=dropout, time_share=time_share, stretch=stretch, mel_scale=mel_scale)
+        if mixup < 0:
+            raise EmorecError("mixup of 0 or more", f"{mixup}", "mend model.init_args.mixup")
+        if mels < (least := 2 * STEM_STRIDE[0]):
+            raise EmorecError(f"at least {least} mels", f"{mels}", "mend model.init_args.mels")
+        self.mixup = mixup
+        self.log_mel = LogMel(rate_hz, mels, window_s, hop_s, floor_db)
+        self.spec_augment = SpecAugment(
+            freq_masks, freq_mels, time_masks, time_share, stretch, mel_scale, mel_shift
+        )
+        self.encoder = ResidualEncoder([width * 2**stage for stage in range(stages)])
+        self.pooling = AttentiveStatistics(self.encoder.channels)
+        self.norm = nn.LayerNorm(self.pooling.outputs)  # also right for a batch of one clip
+        self.dropout = nn.Dropout(dropout)
+        self.embed_size = self.pooling.outputs
+        self.heads = nn.ModuleDict(
+            {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
+        )
+
+    def forward(self, batch: Batch) -> Logits:
+        """Logits of each task, (batch, classes)."""
+        return self._classify(*self._spectra(batch))
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): mean and deviation of the states over the frames."""
+        return self._pool(*self._spectra(batch))
+
+    def training_loss(self, batch: Batch) -> Tensor:
+        """Loss of a batch in which each clip is mixed with another (Zhang et al. 2018), if `mixup` is above 0."""
+        spectra, lengths = self._spectra(batch)
+        if not self.mixup:
+            return self.loss(self._classify(spectra, lengths), batch.labels)
+        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        order = torch.randperm(len(spectra), device=spectra.device)
+        spectra = share * spectra + (1 - share) * spectra[order]
+        logits = self._classify(spectra, torch.maximum(lengths, lengths[order]))
+        others = {task: labels[order] for task, labels in batch.labels.items()}
+        return share * self.loss(logits, batch.labels) + (1 - share) * self.loss(logits, others)
+
+    def _spectra(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return cast("tuple[Tensor, Tensor]", self.spec_augment(*self.log_mel(batch.audio, batch.lengths)))
+
+    def _classify(self, spectra: Tensor, lengths: Tensor) -> Logits:
+        pooled = self.dropout(self._pool(spectra, lengths))
+        return {task: head(pooled) for task, head in self.heads.items()}
+
+    def _pool(self, spectra: Tensor, lengths: Tensor) -> Tensor:
+        states, lengths = self.encoder(spectra, lengths)  # (batch, channels, frames')
+        pooled: Tensor = self.norm(self.pooling(states, lengths))  # (batch, 2 * channels)
+        return pooled
+
+
+def _check_above_zero(**knobs: float) -> None:
+    for knob, value in knobs.items():
+        if value <= 0:
+            raise EmorecError(f"{knob} above 0", f"{value}", f"mend model.init_args.{knob}")
+
+
+def _check_shares(**knobs: float) -> None:
+    for knob, value in knobs.items():
+        if not 0 <= value < 1:
+            raise EmorecError(f"{knob} in [0, 1)", f"{value}", f"mend model.init_args.{knob}")
