@@ -87,7 +87,6 @@ class EmorecCLI(LightningCLI):
             {
                 "checkpoint.filename": "best",
                 "checkpoint.mode": "max",
-                "checkpoint.save_last": True,
                 "checkpoint.enable_version_counter": False,
             }
         )
@@ -141,7 +140,7 @@ class EmorecCLI(LightningCLI):
         if given.logger is not False:
             logger.append(MetricsCsv(self.plan.folder))
         plugins = [*(given.plugins or []), AtomicCheckpointIO()]
-        callbacks = [*(given.callbacks or []), RunConfig(self.run_config)]
+        callbacks = [*(given.callbacks or []), RunConfig(self.run_config), self._last_checkpoint()]
         return super().instantiate_trainer(
             logger=logger or False,
             plugins=plugins,
@@ -211,7 +210,9 @@ class EmorecCLI(LightningCLI):
         branches = config.model.init_args.get("branches")
         if branches is None:
             return
-        overrides = overrides_by_branch({**(config.model.init_args.overrides or {}), **self.overrides}, branches)
+        overrides = overrides_by_branch(
+            {**(config.model.init_args.overrides or {}), **self.overrides}, branches
+        )
         fused = self._dump(config)
         parser = self._parser("fit")
         for name, branch in branches.items():
@@ -231,6 +232,15 @@ class EmorecCLI(LightningCLI):
         config.checkpoint.dirpath = str(self.plan.folder / "checkpoints")
         if config.checkpoint.monitor is None:
             config.checkpoint.monitor = f"val/{next(iter(self._datamodule(plain).tasks))}/uar"
+
+    def _last_checkpoint(self) -> ModelCheckpoint:
+        # Of its own: beside a monitor, `save_last` writes only when there is a new best (lightning 2.6.6).
+        return ModelCheckpoint(
+            dirpath=self.plan.folder / "checkpoints",
+            filename="last",
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
 
     def _resume(self, config: Namespace) -> None:
         last = last_checkpoint(self.plan.folder)

@@ -18,7 +18,7 @@ from torchmetrics.functional.classification import (
 from lightning_emorec.types import UNLABELLED, EmorecError
 
 Scores = dict[str, float]
-"""`accuracy`, `uar`, `macro_f1`, `nll`, `ece` and `clips`, the number they rest on."""
+"""`accuracy`, `uar`, `macro_f1`, `weighted_f1`, `nll`, `ece` and `clips`, the number they rest on."""
 
 ECE_BINS = 15
 
@@ -77,8 +77,9 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
     """Score one task; clips that it does not label are left out.
 
     UAR is the mean recall over the classes that occur among the labels. Macro-F1 averages over the classes
-    that occur among the labels or the predictions, as scikit-learn does. ECE is that of Guo et al. 2017, over
-    15 bins of equal width of the predicted class's probability.
+    that occur among the labels or the predictions, weighted F1 weighs each class by its share of the labels,
+    both as scikit-learn does. ECE is that of Guo et al. 2017, over 15 bins of equal width of the predicted
+    class's probability.
 
     Args:
         logits: (clips, classes), unnormalised log-probabilities.
@@ -102,6 +103,7 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
         "accuracy": float(multiclass_accuracy(predicted, labels, classes, average="micro")),
         "uar": float(recalls[labels.bincount(minlength=classes) > 0].mean()),
         "macro_f1": float(multiclass_f1_score(predicted, labels, classes, average="macro")),
+        "weighted_f1": float(multiclass_f1_score(predicted, labels, classes, average="weighted")),
         "nll": float(cross_entropy(logits, labels)),
         "ece": _calibration_error(logits.softmax(dim=-1), labels),
         "clips": len(labels),

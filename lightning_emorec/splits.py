@@ -67,6 +67,11 @@ class Parts:
                 raise EmorecError(f"clips in the part {part!r}", "none", "change data.split or data.corpus")
 
     @property
+    def clips(self) -> list[Clip]:
+        """The clips of all parts."""
+        return [*self.train, *self.val, *self.test]
+
+    @property
     def actors(self) -> dict[Part, list[str]]:
         """The actors of each part, in natural order."""
         return {part: _natural(clip.actor for clip in getattr(self, part)) for part in PARTS}

@@ -2,6 +2,7 @@
 
 from lightning_emorec.audio.decode import decode
 from lightning_emorec.audio.digests import DigestIndex
+from lightning_emorec.audio.paths import paths_of
 from lightning_emorec.audio.shape import center_crop, random_crop, trim_silence
 from lightning_emorec.audio.store import AudioStore, default_cache_folder
 
@@ -11,6 +12,7 @@ __all__ = [
     "center_crop",
     "decode",
     "default_cache_folder",
+    "paths_of",
     "random_crop",
     "trim_silence",
 ]

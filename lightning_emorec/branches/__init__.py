@@ -5,18 +5,36 @@ from lightning_emorec.branches.branch import Branch
 from lightning_emorec.branches.build import Spec, branch_class, branch_features, build_branch, resolve_spec
 from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
 from lightning_emorec.branches.collector import Collector
+from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
+from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
+from lightning_emorec.branches.functionals_mlp import FunctionalsMlp
+from lightning_emorec.branches.functionals_svc import FunctionalsSvc
 from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.branches.joint import Joint
+from lightning_emorec.branches.published_cnn import PublishedCnn
 from lightning_emorec.branches.store import best_checkpoint, last_checkpoint, logits_file
+from lightning_emorec.branches.text_transformer import TextTransformer
+from lightning_emorec.branches.tfidf_svc import TfidfSvc
 from lightning_emorec.branches.transcript_gru import TranscriptGru
+from lightning_emorec.branches.vader import Vader
 
 __all__ = [
     "AudioCnn",
     "Branch",
     "ClosedFormBranch",
     "Collector",
+    "DescriptorsCnn",
+    "DescriptorsLstm",
+    "FunctionalsMlp",
+    "FunctionalsSvc",
     "GradientBranch",
+    "Joint",
+    "PublishedCnn",
     "Spec",
+    "TextTransformer",
+    "TfidfSvc",
     "TranscriptGru",
+    "Vader",
     "best_checkpoint",
     "branch_class",
     "branch_features",

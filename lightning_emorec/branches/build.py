@@ -31,13 +31,15 @@ def resolve_spec(spec: Mapping[str, Any], tasks: Tasks) -> Spec:
 
 
 def build_branch(spec: Mapping[str, Any], tasks: Tasks) -> Branch:
-    """Build an untrained branch.
+    """Build an untrained branch, with what it leaves to `configure_model`.
 
     Raises:
         EmorecError: As `resolve_spec`.
     """
     parser, config = _parse(spec, tasks)
-    return cast(Branch, parser.instantiate(config).branch)
+    branch = cast(Branch, parser.instantiate(config).branch)
+    branch.configure_model()
+    return branch
 
 
 def branch_class(spec: Spec) -> type[Branch]:
@@ -53,7 +55,7 @@ def branch_features(spec: Spec) -> list[Feature]:
 
 def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Namespace]:
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(Branch, "branch")
+    parser.add_argument("--branch", type=Branch, required=True)
     given = {"class_path": spec["class_path"], "init_args": {**(spec.get("init_args") or {}), "tasks": tasks}}
     try:
         return parser, parser.parse_object({"branch": given})

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lightning_emorec.augment import draw_seed
@@ -115,7 +115,9 @@ class GradientBranch(Branch):
                 "look at these clips, or lower model.init_args.lr",
             )
         count = len(batch.clip_ids)
-        self.log("train/loss", loss, batch_size=count, on_epoch=True, on_step=False, prog_bar=True, sync_dist=True)
+        self.log(
+            "train/loss", loss, batch_size=count, on_epoch=True, on_step=False, prog_bar=True, sync_dist=True
+        )
         return loss
 
     def on_train_epoch_start(self) -> None:
@@ -125,15 +127,19 @@ class GradientBranch(Branch):
         np.random.seed(seed % 2**32)
         random.seed(seed)
 
+    def rate_of(self, name: str) -> float:
+        """Peak learning rate of a parameter; a branch with a pretrained part overrides this."""
+        return self.lr
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over what requires grad; the rate rises linearly and falls along a cosine, step by step."""
-        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        alike: dict[tuple[float, float], list[nn.Parameter]] = {}  # (rate, decay) -> parameters
+        for name, weight in self.named_parameters():
+            if weight.requires_grad:
+                decay = self.weight_decay if weight.ndim > 1 else 0.0
+                alike.setdefault((self.rate_of(name), decay), []).append(weight)
         optimizer = torch.optim.AdamW(
-            [
-                {"params": [w for w in trained if w.ndim > 1], "weight_decay": self.weight_decay},
-                {"params": [w for w in trained if w.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=self.lr,
+            [{"params": some, "lr": lr, "weight_decay": decay} for (lr, decay), some in alike.items()]
         )
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = self.warmup_epochs * steps / max(1, self.trainer.max_epochs or 1)

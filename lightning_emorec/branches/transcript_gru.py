@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.branches.transcript_args import transcript_of
 from lightning_emorec.branches.vocabulary import (
     EMPTY,
     PADDING,
@@ -44,7 +45,7 @@ class TranscriptGru(GradientBranch):
         dropout: Of the word vectors, between layers and before the heads.
         word_dropout: Share of the words that training replaces by the unknown word, so that it has a meaning.
         min_count: A word said less often in training is unknown.
-        max_words: Longer texts are cut.
+        max_words: Longer texts lose their beginning.
         glove: A GloVe text file, for the vectors of the vocabulary's words; if they are not `embedding_size`
             wide, a learned projection follows them.
         freeze_glove: Do not train the word vectors when they come from GloVe.
@@ -102,21 +103,15 @@ class TranscriptGru(GradientBranch):
         self.gru = nn.GRU(
             embedding_size, hidden, layers, batch_first=True, dropout=between, bidirectional=True
         )
+        self.embed_size = 4 * hidden
         self.heads = nn.ModuleDict(
-            {task: nn.Linear(4 * hidden, len(classes)) for task, classes in tasks.items()}
+            {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
         )
 
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """The transcript that these arguments ask for."""
-        return [
-            transcript_feature(
-                init_args.get("transcript", "whisper"),
-                init_args.get("whisper"),
-                init_args.get("transcript_file"),
-                init_args.get("context_s"),
-            )
-        ]
+        return [transcript_of(init_args)]
 
     def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
         """Build the vocabulary and its vectors.
@@ -141,6 +136,11 @@ class TranscriptGru(GradientBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the transcripts alone."""
+        pooled = self.dropout(self.embed(batch))
+        return {task: head(pooled) for task, head in self.heads.items()}
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): mean and maximum of the states over the words."""
         texts = cast("list[str]", batch.features[self.text_key])
         encoded = [torch.tensor(self.embedding.encode(text, self.max_words)) for text in texts]
         lengths = torch.tensor([len(rows) for rows in encoded])
@@ -151,8 +151,7 @@ class TranscriptGru(GradientBranch):
         inside = (rows != PADDING).unsqueeze(-1)  # (batch, words, 1)
         mean = (states * inside).sum(1) / inside.sum(1)
         highest = states.masked_fill(~inside, -torch.inf).amax(1)
-        pooled = self.dropout(torch.cat([mean, highest], dim=-1))  # (batch, 4 * hidden)
-        return {task: head(pooled) for task, head in self.heads.items()}
+        return torch.cat([mean, highest], dim=-1)  # (batch, 4 * hidden)
 
     @cached_property
     def text_key(self) -> str:

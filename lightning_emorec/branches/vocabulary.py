@@ -26,7 +26,8 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
 def tokenise(text: str) -> list[str]:
     """Lower-case words of a text, apostrophes kept, and the marks ! and ?, which tell of emotion as words do.
 
-    On MELD's test utterances the marks raise this GRU from 0.48 to 0.57 weighted F1.
+    On MELD's dev part, with GloVe, the marks raise the GRU of configs/branch/meld from 0.43 to 0.53 weighted F1
+    (means of two seeds).
     """
     return _WORD.findall(text.lower().replace("’", "'"))
 
@@ -74,8 +75,8 @@ class WordEmbedding(nn.Module):
                         self.table.weight[row] = vectors[word].to(self.table.weight)
 
     def encode(self, text: str, max_words: int) -> list[int]:
-        """Rows of the table for the first words of a text; never empty."""
-        return [self._rows.get(word, UNKNOWN) for word in tokenise(text)[:max_words]] or [EMPTY]
+        """Rows of the table for the last words of a text; never empty."""
+        return [self._rows.get(word, UNKNOWN) for word in tokenise(text)[-max_words:]] or [EMPTY]
 
     def forward(self, rows: Tensor) -> Tensor:
         """(batch, words) int64 -> (batch, words, size)."""

@@ -100,9 +100,10 @@ class Ravdess(Corpus):
     def _files(self) -> list[Path]:
         """Sound files, nearest to the root first; hidden ones are litter of other systems or half unpacked."""
         found = [
-            path.relative_to(self.root)
-            for path in self.root.rglob("*")
-            if path.suffix.lower() in SUFFIXES and path.is_file()
+            (Path(folder) / name).relative_to(self.root)
+            for folder, _, names in os.walk(self.root, followlinks=True)  # actors' folders may be links
+            for name in names
+            if Path(name).suffix.lower() in SUFFIXES
         ]
         shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
         return [self.root / path for path in sorted(shown, key=lambda path: (len(path.parts), path))]

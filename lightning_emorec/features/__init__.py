@@ -2,6 +2,9 @@
 
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Options, Value
+from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
+from lightning_emorec.features.librosa_statistics import LibrosaStatistics
+from lightning_emorec.features.opensmile import OpenSmileDescriptors, OpenSmileFunctionals
 from lightning_emorec.features.reader import FeatureReader
 from lightning_emorec.features.transcript import (
     ReferenceTranscript,
@@ -10,18 +13,26 @@ from lightning_emorec.features.transcript import (
     TranscriptSource,
     transcript_feature,
 )
+from lightning_emorec.features.vader import VaderScores
 from lightning_emorec.features.whisper import WhisperTranscript
 
 __all__ = [
     "Feature",
     "FeatureCache",
     "FeatureReader",
+    "FunctionalSet",
+    "Functionals",
+    "LibrosaStatistics",
+    "OpenSmileDescriptors",
+    "OpenSmileFunctionals",
     "Options",
     "ReferenceTranscript",
     "Transcript",
     "TranscriptFile",
     "TranscriptSource",
+    "VaderScores",
     "Value",
     "WhisperTranscript",
+    "functionals_feature",
     "transcript_feature",
 ]

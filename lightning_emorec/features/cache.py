@@ -32,7 +32,7 @@ _NPY_MAGIC = b"\x93NUMPY"
 class FeatureCache:
     """Values of features by the content of the audio they were made from.
 
-    One SQLite file a feature key, in `folder/features/`. Every value is committed as it comes, so what a run
+    One SQLite file a feature, in `folder/features/`. Every value is committed as it comes, so what a run
     that broke off has computed is there for the next one. No connection outlives a call: the cache can be
     pickled, forked and used by several processes at once. The journal is SQLite's default one, because the
     write-ahead log needs shared memory, which network disks lack.
@@ -60,7 +60,7 @@ class FeatureCache:
         """
         if not feature.cached:
             return
-        path = self._path(feature.key)
+        path = self._path(feature.stored_as)
         sound = _sound_digests(path)
         missing = {digest: clip for digest, clip in zip(digests, clips, strict=True) if digest not in sound}
         if not missing:
@@ -80,7 +80,7 @@ class FeatureCache:
         Raises:
             EmorecError: It was never computed, or is damaged.
         """
-        path = self._path(feature.key)
+        path = self._path(feature.stored_as)
         with closing(_open(path)) as connection, _explained(path):
             row = connection.execute("SELECT crc, value FROM features WHERE digest = ?", (digest,)).fetchone()
         if row is None or zlib.crc32(row[1]) != row[0]:

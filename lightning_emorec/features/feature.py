@@ -46,6 +46,11 @@ class Feature(ABC):
         text = json.dumps(self.options(), sort_keys=True)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
+    @property
+    def stored_as(self) -> str:
+        """Name of the cache's file; a feature that `collate` makes from another's values names the other's."""
+        return self.key
+
     def check_available(self) -> None:  # noqa: B027 - most features are always available
         """Raise if the feature cannot be computed here, without loading weights.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Value
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 
 class FeatureReader:
@@ -38,14 +37,14 @@ class FeatureReader:
         """Learn the digests of these clips, and the values that are read from the clips themselves.
 
         Raises:
-            EmorecError: A feature is made from audio, and a clip has none.
+            UnavailableError: A feature is made from audio, and a clip has none.
         """
         for key, feature in self.features.items():
             if not feature.cached:
                 values = feature.compute(clips, self.audio)
                 self._plain[key] = {clip.id: value for clip, value in zip(clips, values, strict=True)}
         if any(feature.cached for feature in self.features.values()):
-            digests = self.audio.digests([_path_of(clip) for clip in clips])
+            digests = self.audio.digests(paths_of(clips))
             self._digests = {clip.id: digest for clip, digest in zip(clips, digests, strict=True)}
 
     def __call__(self, clip: Clip) -> dict[str, Value]:
@@ -56,9 +55,3 @@ class FeatureReader:
             else self._plain[key][clip.id]
             for key, feature in self.features.items()
         }
-
-
-def _path_of(clip: Clip) -> Path:
-    if clip.path is None:
-        raise EmorecError(f"audio for clip {clip.id}", "none", "leave out the branches that need audio")
-    return clip.path

@@ -86,7 +86,9 @@ class FusionModule(ClosedFormBranch):
         self._folders: dict[str, Path] = {}
         self._collectors: dict[str, Collector] = {}
         self._keep({name: resolve_spec(_spec(config), tasks) for name, config in branches.items()})
-        if isinstance(self.hparams.get("rule"), FusionRule):  # built in Python: what it learned is in the state
+        if isinstance(
+            self.hparams.get("rule"), FusionRule
+        ):  # built in Python: what it learned is in the state
             self.hparams["rule"] = {"class_path": f"{type(rule).__module__}.{type(rule).__name__}"}
         self.hparams.update(overrides=None)  # applied to the branches' configs before this is built
 

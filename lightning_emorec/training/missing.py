@@ -7,17 +7,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from lightning_emorec.branches import Spec, branch_features, resolve_spec
+from lightning_emorec.audio import paths_of
+from lightning_emorec.branches import Spec, branch_class, branch_features, resolve_spec
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
-from lightning_emorec.types import EmorecError, Tasks, UnavailableError
+from lightning_emorec.types import Clip, EmorecError, Tasks, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def branch_run(branch: Config, fused: Config) -> Config:
 
 
 def available_branches(
-    specs: Mapping[str, Spec], tasks: Tasks, missing_branch: Literal["skip", "error"]
+    specs: Mapping[str, Spec], tasks: Tasks, clips: Sequence[Clip], missing_branch: Literal["skip", "error"]
 ) -> tuple[list[str], dict[str, str]]:
     """Ask every branch, before any is trained, whether it can be had here.
 
@@ -59,8 +60,7 @@ def available_branches(
     left_out: dict[str, str] = {}
     for name, spec in specs.items():
         try:
-            for feature in branch_features(resolve_spec(spec, tasks)):
-                feature.check_available()
+            _check_available(resolve_spec(spec, tasks), clips)
         except UnavailableError as error:
             if missing_branch == "error":
                 raise
@@ -72,6 +72,13 @@ def available_branches(
             "at least one branch that can be had here", "; ".join(left_out.values()), "provide one of them"
         )
     return names, left_out
+
+
+def _check_available(spec: Spec, clips: Sequence[Clip]) -> None:
+    kind = branch_class(spec)
+    if kind.hears != "nothing" or any(feature.cached for feature in branch_features(spec)):
+        paths_of(clips)
+    kind.check_available(spec["init_args"])
 
 
 def train_branch(name: str, config: Config, folder: Path) -> float:

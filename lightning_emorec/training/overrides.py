@@ -50,7 +50,9 @@ def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -
     for key, value in _flat(overrides):
         name, _, rest = key.partition(".")
         if name not in names or not rest:
-            raise EmorecError(f"overrides of the branches {names}", f"{key!r}", "mend model.init_args.overrides")
+            raise EmorecError(
+                f"overrides of the branches {names}", f"{key!r}", "mend model.init_args.overrides"
+            )
         found.setdefault(name, {})[rest] = value
     return found
 

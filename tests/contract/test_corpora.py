@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lightning_emorec import corpora
-from lightning_emorec.corpora import Corpus, ManifestCorpus, Ravdess, Synthetic
+from lightning_emorec.corpora import Corpus, ManifestCorpus, Meld, Ravdess, Synthetic
 from lightning_emorec.corpora.naming import RavdessName
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "corpus"
@@ -37,12 +37,24 @@ def build_manifest(root: Path) -> Corpus:
     return ManifestCorpus(str(root / "clips.csv"), {"mood": ["up", "down"]})
 
 
+def build_meld(root: Path) -> Corpus:
+    header = "Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"
+    for part in ("train", "dev", "test"):
+        rows = [header, f"What?,{part},surprise,negative,0,0", "Oh.,Monica,neutral,neutral,0,1"]
+        (root / f"{part}_sent_emo.csv").write_text("\n".join(rows))
+        (root / part).mkdir()
+        for turn in range(2):
+            (root / part / f"dia0_utt{turn}.wav").touch()
+    return Meld(str(root), audio=str(root))
+
+
 def build_synthetic(root: Path) -> Corpus:
     return Synthetic(str(root), actors=2, repetitions=1)
 
 
 BUILD: dict[str, Callable[[Path], Corpus]] = {
     "ManifestCorpus": build_manifest,
+    "Meld": build_meld,
     "Ravdess": build_ravdess,
     "Synthetic": build_synthetic,
 }

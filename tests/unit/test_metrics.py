@@ -42,15 +42,18 @@ def test_scores_agree_with_scikit_learn(seed: int) -> None:
     assert scores["accuracy"] == pytest.approx((predicted == labels.numpy()).mean())
     assert scores["uar"] == pytest.approx(balanced_accuracy_score(labels, predicted))
     assert scores["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+    assert scores["weighted_f1"] == pytest.approx(f1_score(labels, predicted, average="weighted"))
     probabilities = logits.double().softmax(dim=-1)
     assert scores["nll"] == pytest.approx(log_loss(labels, probabilities, labels=range(8)))
 
 
 def test_a_class_that_is_predicted_but_never_right_counts_in_macro_f1_and_not_in_uar() -> None:
     # Labels 0 0 1 1, predictions 0 2 1 1, of 4 classes. Recalls of 0 and 1: 1/2, 1. F1 of 0, 1, 2: 2/3, 1, 0.
+    # Weighted by the labels' shares 1/2, 1/2, 0.
     scores = score(10 * torch.eye(4)[[0, 2, 1, 1]], torch.tensor([0, 0, 1, 1]))
     assert scores["uar"] == pytest.approx(3 / 4)
     assert scores["macro_f1"] == pytest.approx(5 / 9)
+    assert scores["weighted_f1"] == pytest.approx(5 / 6)
     assert scores["accuracy"] == pytest.approx(3 / 4)
 
 
@@ -85,7 +88,7 @@ def test_unlabelled_clips_are_left_out() -> None:
 def test_scores_are_plain_numbers() -> None:
     scores = score(*random_task(20, 4, 0))
     assert {name: type(value) for name, value in scores.items()} == {
-        **dict.fromkeys(("accuracy", "uar", "macro_f1", "nll", "ece"), float),
+        **dict.fromkeys(("accuracy", "uar", "macro_f1", "weighted_f1", "nll", "ece"), float),
         "clips": int,
     }
 

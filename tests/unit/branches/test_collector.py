@@ -12,7 +12,9 @@ from lightning_emorec.types import Batch
 
 def batch(index: list[int]) -> Batch:
     rows = torch.tensor(index)
-    return Batch([str(i) for i in index], rows, torch.zeros(len(index), 1), torch.ones(len(index)), {"emotion": rows})
+    return Batch(
+        [str(i) for i in index], rows, torch.zeros(len(index), 1), torch.ones(len(index)), {"emotion": rows}
+    )
 
 
 def logits(index: list[int]) -> dict[str, torch.Tensor]:

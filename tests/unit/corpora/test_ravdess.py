@@ -87,3 +87,11 @@ def test_without_permission_to_download_an_empty_root_is_an_error(tmp_path):
 def test_prepare_leaves_a_root_with_clips_alone(root):
     Ravdess(str(root), download=True).prepare()
     assert [path.name for path in root.iterdir()] == ["Actor_03"]
+
+
+def test_folders_of_actors_may_be_links(tmp_path):
+    clip = add(tmp_path / "elsewhere", "Actor_01/03-01-05-01-01-01-01.wav")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "Actor_01").symlink_to(clip.parent, target_is_directory=True)
+    assert [clip.id for clip in Ravdess(str(linked)).clips()] == ["03-01-05-01-01-01-01"]

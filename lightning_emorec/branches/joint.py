@@ -1,0 +1,252 @@
+"""Early fusion: one model over what several branches embed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pickle import UnpicklingError
+from typing import Any, Literal, Self, cast
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from lightning_emorec.branches.branch import Branch
+from lightning_emorec.branches.build import (
+    Spec,
+    branch_class,
+    branch_features,
+    build_branch,
+    resolve_spec,
+)
+from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.features import Feature
+from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+
+HEARING = ("nothing", "plain", "augmented")
+"""The weakest first."""
+
+
+class Joint(GradientBranch):
+    """One model over the concatenated embeddings of several branches.
+
+    Each embedding is normalised and projected to one size; a layer over all of them, and a linear head a task,
+    follow. Trained end to end, or over frozen branches that were trained before.
+
+    Args:
+        tasks: Task name -> class names.
+        encoders: Modality -> class_path and init_args of a branch that embeds. Its heads and its loss are left
+            out; it learns at its own rate.
+        checkpoints: Modality -> checkpoint of a trained branch, whose weights its encoder starts from. The file
+            is read when training starts and never again.
+        frozen: Do not train the encoders; each of them then needs a checkpoint.
+        normalise: Give each modality's embedding zero mean and unit variance, so that none drowns another.
+        modality_dropout: Share of the training clips for which a modality is silenced, so that the model does
+            not lean on one of them; a clip that would lose them all keeps them all.
+        size: What each embedding is projected to.
+        hidden: Units of the layer over all of them.
+        dropout: Before that layer and before the heads.
+        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
+        label_smoothing: Share of the target that is spread over all classes.
+        class_weights: Weigh each class by the inverse of its share of the training clips.
+        lr: Peak learning rate of what is not an encoder's.
+        weight_decay: Of matrices and kernels.
+        warmup_epochs: Epochs of linear rise to `lr`.
+
+    Raises:
+        EmorecError: No encoder, one that does not embed, or an argument out of range.
+    """
+
+    hears: Literal["augmented", "plain", "nothing"] = "augmented"  # at most; its encoders tell
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        encoders: dict[str, dict[str, Any]],
+        checkpoints: dict[str, str] | None = None,
+        frozen: bool = False,
+        normalise: bool = True,
+        modality_dropout: float = 0.2,
+        size: int = 64,
+        hidden: int = 64,
+        dropout: float = 0.3,
+        loss_weights: dict[str, float] | None = None,
+        label_smoothing: float = 0.1,
+        class_weights: bool = False,
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        warmup_epochs: float = 3.0,
+    ) -> None:
+        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
+        self.specs = _encoder_specs(encoders)
+        self.checkpoints = checkpoints or {}
+        _check(self.specs, self.checkpoints, size=size, hidden=hidden)
+        for knob, share in (("dropout", dropout), ("modality_dropout", modality_dropout)):
+            if not 0 <= share < 1:
+                raise EmorecError(f"{knob} in [0, 1)", f"{share}", f"mend model.init_args.{knob}")
+        self.hparams["encoders"] = self.specs
+        self.hparams["checkpoints"] = None  # our own checkpoint holds the weights
+        self.hears = max((branch_class(spec).hears for spec in self.specs.values()), key=HEARING.index)
+        self.frozen = frozen
+        self.normalise = normalise
+        self.modality_dropout = modality_dropout
+        self.size = size
+        self.encoders = nn.ModuleDict()
+        self.projections = nn.ModuleDict()
+        self.merge = nn.Sequential(
+            nn.ReLU(), nn.Dropout(dropout), nn.Linear(len(self.specs) * size, hidden), nn.ReLU()
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.embed_size = hidden
+        self.heads = nn.ModuleDict({task: nn.Linear(hidden, len(classes)) for task, classes in tasks.items()})
+
+    @classmethod
+    def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
+        """Union of the encoders' features."""
+        specs = _encoder_specs(init_args["encoders"])
+        wanted = [feature for spec in specs.values() for feature in branch_features(spec)]
+        return list({feature.key: feature for feature in wanted}.values())
+
+    @classmethod
+    def check_available(cls, init_args: Mapping[str, Any]) -> None:
+        """Raise if an encoder cannot be had here.
+
+        Raises:
+            UnavailableError: Weights, a file or an optional package is missing.
+        """
+        for spec in _encoder_specs(init_args["encoders"]).values():
+            branch_class(spec).check_available(spec["init_args"])
+
+    def configure_model(self) -> None:
+        """Build the encoders, without opening a file.
+
+        Not in the constructor: there, LightningCLI would give each encoder this model's hyper-parameters.
+        """
+        if len(self.encoders):
+            return
+        for name, spec in self.specs.items():
+            encoder = build_branch(spec, {})  # without tasks it has no heads
+            norm = nn.LayerNorm(encoder.embed_size) if self.normalise else nn.Identity()
+            self.encoders[name] = encoder
+            self.projections[name] = nn.Sequential(norm, nn.Linear(encoder.embed_size, self.size))
+        self.train(self.training)
+
+    def setup(self, stage: str) -> None:
+        """Set each encoder up as it would be alone; those with a checkpoint have learned already.
+
+        Raises:
+            EmorecError: A frozen encoder without a checkpoint, or a checkpoint of another model.
+        """
+        self.configure_model()  # Lightning calls it after this
+        super().setup(stage)
+        if stage == "fit" and self.frozen and (untrained := set(self.specs) - set(self.checkpoints)):
+            raise EmorecError(
+                "a checkpoint of every frozen encoder",
+                f"none of {', '.join(sorted(untrained))}",
+                "train the branch and name its best.ckpt in model.init_args.checkpoints",
+            )
+        for name, encoder in self.encoders.items():
+            branch = cast(Branch, encoder)
+            branch.trainer = self.trainer
+            if stage == "fit" and name in self.checkpoints:
+                branch.setup("validate")
+                _take_weights(branch, self.checkpoints[name])
+            else:
+                branch.setup(stage)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """As every branch's, over what is not frozen.
+
+        Frozen only here: an encoder may replace its parameters when it takes those of a checkpoint.
+        """
+        if self.frozen:
+            self.encoders.requires_grad_(False)
+        return super().configure_optimizers()
+
+    def rate_of(self, name: str) -> float:
+        """Peak learning rate of a parameter; an encoder's are as it says."""
+        part, _, rest = name.partition(".")
+        if part != "encoders":
+            return super().rate_of(name)
+        encoder, _, own = rest.partition(".")
+        return cast(GradientBranch, self.encoders[encoder]).rate_of(own)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and evaluation; frozen encoders stay in evaluation."""
+        super().train(mode)
+        if self.frozen:
+            self.encoders.eval()
+        return self
+
+    def forward(self, batch: Batch) -> Logits:
+        """Logits of each task, (batch, classes)."""
+        vectors = self.dropout(self.embed(batch))
+        return {task: head(vectors) for task, head in self.heads.items()}
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size), the layer over all modalities."""
+        projected = [
+            self.projections[name](self._encode(cast(Branch, encoder), batch))
+            for name, encoder in self.encoders.items()
+        ]
+        modalities = self._silence(torch.stack(projected, dim=1))  # (batch, modalities, size)
+        vectors: Tensor = self.merge(modalities.flatten(1))
+        return vectors
+
+    def _encode(self, encoder: Branch, batch: Batch) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return encoder.embed(batch)
+
+    def _silence(self, modalities: Tensor) -> Tensor:
+        if not self.training or self.modality_dropout == 0:
+            return modalities
+        kept = torch.rand(modalities.shape[:2], device=modalities.device) >= self.modality_dropout
+        kept |= ~kept.any(dim=1, keepdim=True)
+        return modalities * kept[:, :, None]
+
+
+def _encoder_specs(encoders: Mapping[str, Any]) -> dict[str, Spec]:
+    specs = {}
+    for name, given in encoders.items():
+        if not isinstance(given, dict) or "class_path" not in given:
+            found = f"{given} for {name}"
+            raise EmorecError("an encoder's class_path and init_args", found, "mend model.init_args.encoders")
+        specs[name] = resolve_spec(given, {})
+        if "loss_weights" in specs[name]["init_args"]:
+            specs[name]["init_args"]["loss_weights"] = None  # of tasks that an encoder does not have
+    return specs
+
+
+def _check(specs: Mapping[str, Spec], checkpoints: Mapping[str, str], **sizes: int) -> None:
+    if not specs:
+        raise EmorecError("at least one encoder", "none", "add to model.init_args.encoders")
+    for name, spec in specs.items():
+        kind = branch_class(spec)
+        if not issubclass(kind, GradientBranch) or kind.embed is Branch.embed:
+            found = f"{spec['class_path']} for {name}"
+            raise EmorecError("encoders that embed", found, "choose another branch")
+    if unknown := set(checkpoints) - set(specs):
+        found = ", ".join(sorted(unknown))
+        raise EmorecError(f"checkpoints of {list(specs)}", found, "mend model.init_args.checkpoints")
+    for knob, size in sizes.items():
+        if size < 1:
+            raise EmorecError(f"{knob} of at least 1", f"{size}", f"mend model.init_args.{knob}")
+
+
+def _take_weights(encoder: Branch, file: str) -> None:
+    """Load a trained branch into an encoder, all but what it had for its tasks.
+
+    Raises:
+        EmorecError: The file cannot be read, or is of another kind of branch or other sizes.
+    """
+    try:
+        saved = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
+        encoder.load_state_dict(
+            {key: value for key, value in saved.items() if not key.startswith(("heads.", "class_weight_"))}
+        )
+    except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())
+        raise EmorecError(
+            f"a checkpoint of a {type(encoder).__name__} of the encoder's sizes",
+            f"{file}: {reason}",
+            "mend model.init_args.checkpoints, or the encoder",
+        ) from error

@@ -1,0 +1,52 @@
+"""Features of many clips over processes, for libraries that hold the interpreter's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.types import Clip, EmorecError
+
+Sound = NDArray[np.float32]
+
+_FEW = 24  # clips that are done by the time that processes have started
+_IDLE_S = 20  # then a process ends, since each holds the libraries' memory
+
+
+def over_clips(
+    work: Callable[[Sound], NDArray[np.float32]],
+    clips: Sequence[Clip],
+    audio: AudioStore,
+    processes: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield `work(sound)` of each clip, in order, as soon as it is known.
+
+    Few clips are done in this process. Audio is loaded as it is needed, so that it need not fit into memory at
+    once; closing the iterator cancels what has not begun.
+
+    Args:
+        work: From (time,) samples; a function of a module or a `partial` of one, so that processes find it.
+        clips: What to work on.
+        audio: At the rate that `work` takes.
+        processes: None means one for each core that this process may use.
+
+    Raises:
+        EmorecError: A clip has no audio, or one that cannot be decoded.
+    """
+    processes = processes or joblib.cpu_count()
+    sounds = (_load(clip, audio) for clip in clips)
+    if processes == 1 or len(clips) <= _FEW:
+        yield from map(work, sounds)
+        return
+    pool = joblib.Parallel(processes, "loky", return_as="generator", idle_worker_timeout=_IDLE_S)
+    yield from pool(joblib.delayed(work)(sound) for sound in sounds)
+
+
+def _load(clip: Clip, audio: AudioStore) -> Sound:
+    if clip.path is None:
+        raise EmorecError(f"audio for clip {clip.id}", "none", "leave out the branches that need audio")
+    return audio.load(clip.path)
