@@ -18,7 +18,13 @@ from rich.console import Console
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import corpora, fusion, splits  # noqa: F401
 from lightning_emorec.augment import draw_seed
-from lightning_emorec.branches import Branch, ClosedFormBranch, best_checkpoint, last_checkpoint
+from lightning_emorec.branches import (
+    Branch,
+    ClosedFormBranch,
+    best_checkpoint,
+    branch_class,
+    last_checkpoint,
+)
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.evaluation import finish, gather_results, split_table
 from lightning_emorec.fusion import FusionModule
@@ -121,6 +127,9 @@ class EmorecCLI(LightningCLI):
                 raise SystemExit(0)
         self.run_config = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         self._place_checkpoints(config, plain)
+        if issubclass(branch_class(plain["model"]), ClosedFormBranch):
+            # What is solved needs one device: DDP refuses a module that no gradient reaches. Branches keep theirs.
+            config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
         seed_everything(
             draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False
         )
