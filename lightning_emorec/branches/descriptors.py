@@ -30,6 +30,7 @@ class DescriptorsBranch(GradientBranch):
         dropout: Before the heads.
         noise: Standard deviation of what training adds to each standardised descriptor.
         max_frames: Longer clips are cut; a frame is 10 ms.
+        step: Read every n-th frame only; openSMILE smooths over three.
         loss_weights: As `GradientBranch`, and all that follow.
         label_smoothing: As `GradientBranch`.
         class_weights: As `GradientBranch`.
@@ -48,6 +49,7 @@ class DescriptorsBranch(GradientBranch):
         dropout: float,
         noise: float,
         max_frames: int,
+        step: int,
         loss_weights: dict[str, float] | None,
         label_smoothing: float,
         class_weights: bool,
@@ -60,10 +62,12 @@ class DescriptorsBranch(GradientBranch):
             raise EmorecError("dropout in [0, 1)", f"{dropout}", "mend model.init_args.dropout")
         if noise < 0:
             raise EmorecError("noise of 0 or more", f"{noise}", "mend model.init_args.noise")
-        if max_frames < 1:
-            raise EmorecError("max_frames of at least 1", f"{max_frames}", "mend model.init_args.max_frames")
+        for knob, count in {"max_frames": max_frames, "step": step}.items():
+            if count < 1:
+                raise EmorecError(f"{knob} of at least 1", f"{count}", f"mend model.init_args.{knob}")
         self.noise = noise
         self.max_frames = max_frames
+        self.step = step
         self.standardiser = Standardiser(DESCRIPTORS)
         self.pooling = AttentiveStatistics(channels)
         self.norm = nn.LayerNorm(self.pooling.outputs)
@@ -100,7 +104,8 @@ class DescriptorsBranch(GradientBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the descriptors alone."""
-        padded = cast(Tensor, batch.features[self.feature_key])[:, : self.max_frames]  # (batch, frames, 26)
+        whole = cast(Tensor, batch.features[self.feature_key])  # (batch, frames, 26)
+        padded = whole[:, : self.max_frames : self.step]
         own = padded[..., DESCRIPTORS:]  # (batch, frames, 1)
         lengths = own.sum(dim=(1, 2)).long().clamp(min=1)
         frames = self.standardiser(padded[..., :DESCRIPTORS])

@@ -21,6 +21,7 @@ class DescriptorsCnn(DescriptorsBranch):
         dropout: In each block and before the heads.
         noise: Standard deviation of what training adds to each standardised descriptor.
         max_frames: Longer clips are cut; a frame is 10 ms.
+        step: Read every n-th frame only; openSMILE smooths over three.
         loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
         label_smoothing: Share of the target that is spread over all classes.
         class_weights: Weigh each class by the inverse of its share of the training clips.
@@ -41,6 +42,7 @@ class DescriptorsCnn(DescriptorsBranch):
         dropout: float = 0.3,
         noise: float = 0.3,
         max_frames: int = 1500,
+        step: int = 2,
         loss_weights: dict[str, float] | None = None,
         label_smoothing: float = 0.1,
         class_weights: bool = False,
@@ -59,6 +61,7 @@ class DescriptorsCnn(DescriptorsBranch):
             dropout,
             noise,
             max_frames,
+            step,
             loss_weights,
             label_smoothing,
             class_weights,

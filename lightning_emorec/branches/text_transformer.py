@@ -36,7 +36,7 @@ class TextTransformer(GradientBranch):
         train: What is trained of the encoder: nothing (`head`), its `top` layers, or `all`.
         top_layers: How many layers `top` means.
         hidden: Units between the encoder and the heads.
-        dropout: Before the hidden layer's heads.
+        dropout: Before the heads.
         encoder_lr: Peak learning rate of the encoder's top layer.
         layer_decay: Factor of the learning rate from each layer to the one below it.
         loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
