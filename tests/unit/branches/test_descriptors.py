@@ -75,7 +75,14 @@ def test_longer_clips_are_cut(kind: Kind) -> None:
     branch = built(kind, max_frames=10)
     made = branch(batch_of(clip(30), clip(30)[:10]))["emotion"]
     torch.testing.assert_close(made[0], made[1], atol=1e-6, rtol=0)
-    assert not torch.allclose(branch(batch_of(clip(30)[:9]))["emotion"], made[0])
+    assert not torch.allclose(branch(batch_of(clip(30)[:8]))["emotion"], made[0])
+
+
+def test_with_a_step_of_two_every_other_frame_is_read(kind: Kind) -> None:
+    branch = built(kind, step=2)
+    changed = clip(30)
+    changed[1::2] += 1
+    torch.testing.assert_close(branch(batch_of(clip(30)))["emotion"], branch(batch_of(changed))["emotion"])
 
 
 def test_a_clip_without_any_frame_has_finite_logits(kind: Kind) -> None:
