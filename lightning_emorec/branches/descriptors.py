@@ -70,10 +70,11 @@ class DescriptorsBranch(GradientBranch):
         self.step = step
         self.standardiser = Standardiser(DESCRIPTORS)
         self.pooling = AttentiveStatistics(channels)
-        self.norm = nn.LayerNorm(self.pooling.outputs)
+        self.embed_size = self.pooling.outputs
+        self.norm = nn.LayerNorm(self.embed_size)
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict(
-            {task: nn.Linear(self.pooling.outputs, len(classes)) for task, classes in tasks.items()}
+            {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
         )
 
     @classmethod
@@ -104,6 +105,11 @@ class DescriptorsBranch(GradientBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the descriptors alone."""
+        pooled = self.dropout(self.embed(batch))
+        return {task: head(pooled) for task, head in self.heads.items()}
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): what is pooled over the frames."""
         whole = cast(Tensor, batch.features[self.feature_key])  # (batch, frames, 26)
         padded = whole[:, : self.max_frames : self.step]
         own = padded[..., DESCRIPTORS:]  # (batch, frames, 1)
@@ -112,5 +118,5 @@ class DescriptorsBranch(GradientBranch):
         if self.training and self.noise:
             frames = frames + self.noise * torch.randn_like(frames)
         states = self.encode(frames * own, lengths)  # (batch, channels, frames)
-        pooled = self.dropout(self.norm(self.pooling(states, lengths)))  # (batch, 2 * channels)
-        return {task: head(pooled) for task, head in self.heads.items()}
+        pooled: Tensor = self.norm(self.pooling(states, lengths))  # (batch, 2 * channels)
+        return pooled

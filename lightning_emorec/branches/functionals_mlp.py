@@ -66,6 +66,7 @@ class FunctionalsMlp(GradientBranch):
             nn.Dropout(input_dropout),
             *(_layer(before, after, dropout) for before, after in pairwise(widths)),
         )
+        self.embed_size = hidden
         self.heads = nn.ModuleDict({task: nn.Linear(hidden, len(classes)) for task, classes in tasks.items()})
 
     @classmethod
@@ -84,10 +85,14 @@ class FunctionalsMlp(GradientBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the functionals alone."""
-        states = self.body(
-            self.standardiser(cast(Tensor, batch.features[self.feature_key]))
-        )  # (batch, hidden)
+        states = self.embed(batch)
         return {task: head(states) for task, head in self.heads.items()}
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): the last hidden layer."""
+        standardised = self.standardiser(cast(Tensor, batch.features[self.feature_key]))
+        states: Tensor = self.body(standardised)  # (batch, hidden)
+        return states
 
 
 def _layer(before: int, after: int, dropout: float) -> nn.Sequential:

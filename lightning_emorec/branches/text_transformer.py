@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.pretrained_text import PretrainedText, Trained
@@ -89,6 +89,7 @@ class TextTransformer(GradientBranch):
         self.layer_decay = layer_decay
         self.text = PretrainedText(hidden, pooling, max_tokens, train, top_layers)
         self.dropout = nn.Dropout(dropout)
+        self.embed_size = hidden
         self.heads = nn.ModuleDict({task: nn.Linear(hidden, len(classes)) for task, classes in tasks.items()})
 
     @classmethod
@@ -123,9 +124,12 @@ class TextTransformer(GradientBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the transcripts alone."""
-        states = torch.tanh(self.text(cast("list[str]", batch.features[self.text_key])))  # (batch, hidden)
-        states = self.dropout(states)
+        states = self.dropout(self.embed(batch))
         return {task: head(states) for task, head in self.heads.items()}
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): the hidden layer over the encoder."""
+        return torch.tanh(self.text(cast("list[str]", batch.features[self.text_key])))
 
     def rate_of(self, name: str) -> float:
         """Lower for each layer further down (ULMFiT: Howard & Ruder 2018), the embeddings lowest."""

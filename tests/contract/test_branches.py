@@ -95,6 +95,13 @@ def test_logits_have_a_row_a_clip_and_a_column_a_class(fitted: Branch, data: Emo
     assert all(rows.isfinite().all() for rows in made.values())
 
 
+def test_an_embedding_is_as_wide_as_the_branch_says(fitted: Branch, data: EmotionDataModule) -> None:
+    if type(fitted).embed is Branch.embed:
+        pytest.skip("does not embed")
+    with torch.no_grad():
+        assert fitted.embed(batch_of(fitted, data, 5)).shape == (5, fitted.embed_size)
+
+
 def test_a_clip_has_the_same_logits_alone_and_among_others(fitted: Branch, data: EmotionDataModule) -> None:
     together, alone = logits(fitted, data, 9), logits(fitted, data, 1)
     for task in TASKS:
