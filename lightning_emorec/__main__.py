@@ -61,6 +61,7 @@ def _log_to_terminal() -> None:
         ".*run with no optimizer.*",
         ".*does not have many workers.*",
         ".*log_every_n_steps.*",
+        ".*predict returned None.*",
     ):
         warnings.filterwarnings("ignore", message=noise)
     # Lightning tells each checkpoint it reads, twice; its warnings stay.

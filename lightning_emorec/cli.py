@@ -88,6 +88,12 @@ class EmorecCLI(LightningCLI):
             default=True,
             help="Test once, after every choice, where the clips are there.",
         )
+        parser.add_argument(
+            "--score_training",
+            type=bool,
+            default=False,
+            help="Score the training clips too, as they are: what the model fits better than it generalises.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -171,6 +177,14 @@ class EmorecCLI(LightningCLI):
         self.trainer.validate(
             self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True
         )
+        if self._get(self.config, "score_training"):
+            self.trainer.predict(
+                self.model,
+                datamodule=self.datamodule,
+                ckpt_path=best,
+                return_predictions=False,
+                weights_only=True,
+            )
         if self._get(self.config, "test_after_fit") and self.datamodule.parts.test:
             self.trainer.test(
                 self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True

@@ -141,11 +141,15 @@ class EmotionDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of training clips, augmented if the model hears augmented audio."""
         weights = self._class_balance() if self.balance == "classes" else None
-        return self._loader("train", weights)
+        return self._loader("train", training=True, weights=weights)
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """Batches of training clips, as they are: how well the model fits what it learned from."""
+        return self._loader("train")
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Batches of validation clips, as they are."""
-        return self._loader("val", None)
+        return self._loader("val")
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Batches of test clips, as they are.
@@ -160,10 +164,11 @@ class EmotionDataModule(LightningDataModule):
                 f"none of the actors {absent}",
                 "add them, or choose another data.split",
             )
-        return self._loader("test", None)
+        return self._loader("test")
 
-    def _loader(self, part: Part, weights: Tensor | None) -> DataLoader[Sample]:
-        training = part == "train"
+    def _loader(
+        self, part: Part, training: bool = False, weights: Tensor | None = None
+    ) -> DataLoader[Sample]:
         hears = self._hears()
         clips = self.clips(part)
         if hears != "nothing":  # known here, so that each worker need not ask the index on disk

@@ -26,7 +26,7 @@ class Branch(LightningModule, ABC):
 
     Attributes:
         hears: What training needs of the audio; the datamodule spares itself the rest.
-        results: The logits of the validation and test parts, whole, after the loop over each.
+        results: The logits of each part that was looped over, whole; of the training part by `predict`.
         embed_size: Width of what `embed` gives, for a branch that has it.
     """
 
@@ -107,6 +107,10 @@ class Branch(LightningModule, ABC):
         """Keep the logits of a test batch."""
         self.evaluate(batch, "test")
 
+    def predict_step(self, batch: Batch, batch_index: int) -> None:
+        """Keep the logits of a batch of training clips, as they are."""
+        self.evaluate(batch, "train")
+
     def on_validation_epoch_end(self) -> None:
         """Score the validation part."""
         self._log_scores("val")
@@ -114,6 +118,10 @@ class Branch(LightningModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Score the test part."""
         self._log_scores("test")
+
+    def on_predict_epoch_end(self) -> None:
+        """Keep the training part; Lightning logs nothing here."""
+        self.results["train"] = self.finish("train")
 
     def evaluate(self, batch: Batch, part: Part) -> None:
         """Keep the logits of a batch of a part."""

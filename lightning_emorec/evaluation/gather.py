@@ -41,7 +41,7 @@ def gather_results(
         clip_counts={part: len(clips[part]) for part in PARTS},
         absent_test_actors=data.parts.absent_test_actors,
         synthetic=data.corpus.synthetic,
-        output=dict(model.results),
+        output={part: model.results[part] for part in PARTS if part in model.results},
         branches=dict(fusion.branch_results) if fusion else {},
         rules=_rules(fusion) if fusion else {},
         left_out=plan.left_out,

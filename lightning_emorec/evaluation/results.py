@@ -9,7 +9,7 @@ from lightning_emorec.metrics import PartLogits, Scores, score_part
 from lightning_emorec.types import Clip, Part, Tasks
 
 PartResults = dict[Part, PartLogits]
-"""Validation and, where it was tested, test logits."""
+"""Validation logits; test logits where it was tested; training logits where they were asked for."""
 
 
 @dataclass(frozen=True)

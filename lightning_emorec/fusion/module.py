@@ -173,6 +173,10 @@ class FusionModule(ClosedFormBranch):
         """Take kept logits of the test clips."""
         self._take_kept("test")
 
+    def on_predict_start(self) -> None:
+        """Take kept logits of the training clips."""
+        self._take_kept("train")
+
     def evaluate(self, batch: Batch, part: Part) -> None:
         """Run the branches whose logits of this part are not known; each is run once for a part."""
         for name in self._pending(part):

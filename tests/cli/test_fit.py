@@ -54,6 +54,28 @@ def test_a_fused_run_trains_its_branches_then_reuses_them(project: Project) -> N
     assert set(project.metrics("fused-3")["seconds"]) & {"branch text", "branch audio"} == {"branch text"}
 
 
+@pytest.mark.parametrize("config", ["audio", "fused"])
+def test_training_clips_are_scored_as_they_are(project: Project, config: str) -> None:
+    shift = {"class_path": "audiomentations.PolarityInversion", "init_args": {"p": 1.0}}
+    cli = project.run(
+        "fit",
+        "--config",
+        project.config(config),
+        "--score_training",
+        "true",
+        f"--data.augment=[{yaml.safe_dump(shift, default_flow_style=True)}]",
+        "--data.crop_s=0.1",
+    )
+    metrics = project.metrics(config)
+    assert list(metrics)[:3] == ["train", "val", "test"]
+    assert metrics["train"]["pitch"]["clips"] == 36
+    with (project.runs / config / "predictions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    assert len({row["clip"] for row in rows}) == 36
+    for batch in cli.datamodule.predict_dataloader():
+        assert batch.lengths.min() > 0.1 * cli.datamodule.front_end.rate_hz  # not cropped
+
+
 def test_a_fused_checkpoint_needs_no_other_file(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
