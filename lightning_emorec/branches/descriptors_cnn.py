@@ -42,7 +42,7 @@ class DescriptorsCnn(DescriptorsBranch):
         dropout: float = 0.3,
         noise: float = 0.3,
         max_frames: int = 1500,
-        step: int = 2,
+        step: int = 4,
         loss_weights: dict[str, float] | None = None,
         label_smoothing: float = 0.1,
         class_weights: bool = False,
