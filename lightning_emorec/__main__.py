@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 import warnings
+from importlib import import_module
 
 from lightning_emorec.types import EmorecError
 
-TRAINER_VERBS = ("fit", "validate", "test")
+VERBS: dict[str, str] = {}
+"""Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
 
 
 def main(args: list[str] | None = None) -> object:
@@ -30,6 +32,8 @@ def main(args: list[str] | None = None) -> object:
     # Threads that wait by spinning made training five times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        if args and args[0] in VERBS:
+            return _do(args[0], args[1:])
         from lightning_emorec.cli import run  # here: torch and lightning take seconds
 
         return run(args)
@@ -46,6 +50,17 @@ def main(args: list[str] | None = None) -> object:
             2,
         )
     return None
+
+
+def _do(verb: str, args: list[str]) -> object:
+    """Run the function of a verb with the arguments that its signature asks for."""
+    from jsonargparse import ArgumentParser
+
+    module, name = VERBS[verb].split(":")
+    function = getattr(import_module(module), name)
+    parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")
+    parser.add_function_arguments(function)
+    return function(**vars(parser.instantiate_classes(parser.parse_args(args))))
 
 
 def _log_to_terminal() -> None:
