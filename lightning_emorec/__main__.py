@@ -59,7 +59,7 @@ def _do(verb: str, args: list[str]) -> object:
     module, name = VERBS[verb].split(":")
     function = getattr(import_module(module), name)
     parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")
-    parser.add_function_arguments(function)
+    parser.add_function_arguments(function, as_positional=True)
     return function(**vars(parser.instantiate_classes(parser.parse_args(args))))
 
 
