@@ -14,7 +14,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of
+from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, with_audio
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
     ClipDataset,
@@ -112,30 +112,32 @@ class EmotionDataModule(LightningDataModule):
         """The clips of a part, in the order that `Batch.index` counts."""
         return cast("list[Clip]", getattr(self.parts, part))
 
+    def usable(self, part: Part) -> list[Clip]:
+        """Those clips of a part that the model can take: a model that needs audio skips those without."""
+        model = self._model()
+        clips = self.clips(part)
+        return with_audio(clips) if model and model.needs_audio else clips
+
     def class_counts(self, part: Part, task: str) -> list[int]:
-        """Number of clips of each class."""
-        counts = Counter(clip.labels.get(task) for clip in self.clips(part))
+        """Number of usable clips of each class."""
+        counts = Counter(clip.labels.get(task) for clip in self.usable(part))
         return [counts[name] for name in self.tasks[task]]
 
     def prepare_data(self) -> None:
-        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node.
-
-        Raises:
-            UnavailableError: The model hears, and a clip has no audio.
-        """
+        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node."""
         start = time.monotonic()
         self.corpus.prepare()
         clips = self.parts.clips
         if self._hears() != "nothing":
-            self.audio.prepare(paths_of(clips))
+            self.audio.prepare(paths_of(with_audio(clips)))
         reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
         reader.fill(clips)
         self.prepared_s += time.monotonic() - start
 
     def training_features(self) -> dict[str, list[Value]]:
-        """Feature key -> the values of all training clips."""
+        """Feature key -> the values of all usable training clips."""
         reader = self._reader("train")
-        values = [reader(clip) for clip in self.clips("train")]
+        values = [reader(clip) for clip in self.usable("train")]
         return {feature.key: [value[feature.key] for value in values] for feature in self._features()}
 
     def train_dataloader(self) -> DataLoader[Sample]:
@@ -170,11 +172,13 @@ class EmotionDataModule(LightningDataModule):
         self, part: Part, training: bool = False, weights: Tensor | None = None
     ) -> DataLoader[Sample]:
         hears = self._hears()
-        clips = self.clips(part)
+        clips = self.usable(part)
         if hears != "nothing":  # known here, so that each worker need not ask the index on disk
-            self.audio.digests(paths_of(clips))
+            self.audio.digests(paths_of(with_audio(clips)))
+        places = {clip.id: place for place, clip in enumerate(self.clips(part))}
         dataset = ClipDataset(
             clips,
+            [places[clip.id] for clip in clips],
             self.tasks,
             self.audio if hears != "nothing" else None,
             self.front_end,
@@ -221,7 +225,7 @@ class EmotionDataModule(LightningDataModule):
     def _class_balance(self) -> Tensor:
         task = next(iter(self.tasks))
         counts = torch.tensor(self.class_counts("train", task), dtype=torch.double).clamp(min=1)
-        classes = torch.tensor([labels(clip, self.tasks)[task] for clip in self.clips("train")])
+        classes = torch.tensor([labels(clip, self.tasks)[task] for clip in self.usable("train")])
         return torch.where(classes >= 0, 1 / counts[classes.clamp(min=0)], 0.0)
 
     def _check_classes(self, parts: Parts) -> None:

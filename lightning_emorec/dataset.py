@@ -89,6 +89,7 @@ class ClipDataset(Dataset[Sample]):
 
     Args:
         clips: In the part's order.
+        places: Where each of them is in its part; a part may hold more, which the model cannot take.
         tasks: Task name -> class names.
         audio: Store of decoded audio, or None where the branch hears nothing.
         front_end: Applied to every clip.
@@ -99,6 +100,7 @@ class ClipDataset(Dataset[Sample]):
     def __init__(
         self,
         clips: Sequence[Clip],
+        places: Sequence[int],
         tasks: Tasks,
         audio: AudioStore | None,
         front_end: FrontEnd,
@@ -106,6 +108,7 @@ class ClipDataset(Dataset[Sample]):
         read_features: Callable[[Clip], dict[str, Value]],
     ) -> None:
         self.clips = clips
+        self.places = places
         self.tasks = tasks
         self.audio = audio
         self.front_end = front_end
@@ -120,7 +123,11 @@ class ClipDataset(Dataset[Sample]):
         index, epoch = draw
         clip = self.clips[index]
         return Sample(
-            clip, index, self._hear(clip, epoch), labels(clip, self.tasks), self.read_features(clip)
+            clip,
+            self.places[index],
+            self._hear(clip, epoch),
+            labels(clip, self.tasks),
+            self.read_features(clip),
         )
 
     def _hear(self, clip: Clip, epoch: int) -> NDArray[np.float32]:
@@ -185,9 +192,24 @@ def collate(samples: Sequence[Sample], features: Mapping[str, Feature]) -> Batch
         lengths=torch.tensor([len(sample.audio) for sample in samples]),
         labels={task: torch.tensor([s.labels[task] for s in samples]) for task in samples[0].labels},
         features={
-            key: feature.collate([s.features[key] for s in samples]) for key, feature in features.items()
+            key: _collate(key, feature, samples)
+            for key, feature in features.items()
+            if any(key in sample.features for sample in samples)
         },
+        has_audio=torch.tensor([sample.clip.path is not None for sample in samples]),
     )
+
+
+def _collate(key: str, feature: Feature, samples: Sequence[Sample]) -> Tensor | list[str]:
+    """A feature of the samples that have it, and zeros or an empty text for those that lack its audio."""
+    rows = [row for row, sample in enumerate(samples) if key in sample.features]
+    known = feature.collate([samples[row].features[key] for row in rows])
+    if len(rows) == len(samples):
+        return known
+    if isinstance(known, Tensor):
+        return known.new_zeros(len(samples), *known.shape[1:]).index_copy(0, torch.tensor(rows), known)
+    texts = dict(zip(rows, known, strict=True))
+    return [texts.get(row, "") for row in range(len(samples))]
 
 
 def collate_with(features: Sequence[Feature]) -> Callable[[Sequence[Sample]], Batch]:

@@ -75,7 +75,9 @@ class Batch:
         audio: (batch, time) float32, zero after each clip's end.
         lengths: (batch,) int64, samples of `audio` that are the clip's own.
         labels: Task name -> (batch,) int64; `UNLABELLED` where the clip has no label.
-        features: Feature key -> what `Feature.collate` made of the clips' values.
+        features: Feature key -> what `Feature.collate` made of the clips' values; zeros or an empty text for a
+            clip that lacks the audio it is made from.
+        has_audio: (batch,) bool; None where every clip has audio, or where that makes no difference.
     """
 
     clip_ids: list[str]
@@ -84,3 +86,20 @@ class Batch:
     lengths: Tensor
     labels: dict[str, Tensor]
     features: dict[str, Tensor | list[str]] = field(default_factory=dict)
+    has_audio: Tensor | None = None
+
+    def select(self, kept: Tensor) -> Batch:
+        """Those clips of the batch for which `kept`, (batch,) bool, is true."""
+        rows = kept.nonzero().flatten().tolist()
+        return Batch(
+            clip_ids=[self.clip_ids[row] for row in rows],
+            index=self.index[rows],
+            audio=self.audio[rows],
+            lengths=self.lengths[rows],
+            labels={task: values[rows] for task, values in self.labels.items()},
+            features={
+                key: values[rows] if isinstance(values, Tensor) else [values[row] for row in rows]
+                for key, values in self.features.items()
+            },
+            has_audio=None if self.has_audio is None else self.has_audio[rows],
+        )

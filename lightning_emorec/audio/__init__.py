@@ -2,7 +2,7 @@
 
 from lightning_emorec.audio.decode import decode
 from lightning_emorec.audio.digests import DigestIndex
-from lightning_emorec.audio.paths import paths_of
+from lightning_emorec.audio.paths import paths_of, with_audio
 from lightning_emorec.audio.shape import center_crop, random_crop, trim_silence
 from lightning_emorec.audio.store import AudioStore, default_cache_folder
 
@@ -15,4 +15,5 @@ __all__ = [
     "paths_of",
     "random_crop",
     "trim_silence",
+    "with_audio",
 ]

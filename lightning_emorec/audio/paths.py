@@ -8,6 +8,11 @@ from pathlib import Path
 from lightning_emorec.types import Clip, UnavailableError
 
 
+def with_audio(clips: Iterable[Clip]) -> list[Clip]:
+    """Those that can be heard, in order."""
+    return [clip for clip in clips if clip.path is not None]
+
+
 def paths_of(clips: Iterable[Clip]) -> list[Path]:
     """The audio file of each clip, in order.
 

@@ -2,7 +2,14 @@
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.build import Spec, branch_class, branch_features, build_branch, resolve_spec
+from lightning_emorec.branches.build import (
+    Spec,
+    branch_class,
+    branch_features,
+    build_branch,
+    needs_audio,
+    resolve_spec,
+)
 from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
 from lightning_emorec.branches.collector import Collector
 from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
@@ -41,6 +48,7 @@ __all__ = [
     "build_branch",
     "last_checkpoint",
     "logits_file",
+    "needs_audio",
     "require_no_epochs",
     "resolve_spec",
 ]

@@ -61,6 +61,11 @@ class Branch(LightningModule, ABC):
         return self.features_of(self.hparams)
 
     @property
+    def needs_audio(self) -> bool:
+        """Whether a clip without audio is nothing to this branch: it is skipped, in training and in judging."""
+        return self.hears != "nothing" or any(feature.cached for feature in self.features)
+
+    @property
     def data(self) -> EmotionDataModule:
         """The datamodule of the run this branch is in."""
         return cast("EmotionDataModule", self.trainer.datamodule)  # type: ignore[attr-defined]

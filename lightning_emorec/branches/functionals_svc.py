@@ -86,7 +86,7 @@ class FunctionalsSvc(ClosedFormBranch):
         Raises:
             EmorecError: All training clips are of one actor.
         """
-        clips = self.data.clips("train")
+        clips = self.data.usable("train")
         values = stack(self.data.training_features()[self.feature_key])  # (clips, size)
         actors = np.array([clip.actor for clip in clips])
         indices = [labels(clip, self.tasks) for clip in clips]

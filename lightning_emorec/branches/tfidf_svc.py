@@ -113,7 +113,7 @@ class TfidfSvc(ClosedFormBranch):
         (transcript,) = self.features
         values = self.data.training_features()[transcript.key]
         texts = np.array(transcript.collate(values), dtype=object)
-        clips = self.data.clips("train")
+        clips = self.data.usable("train")
         actors = np.array([clip.actor for clip in clips])
         vectorisers = self.linear.vectorisers()
         try:

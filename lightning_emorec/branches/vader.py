@@ -79,7 +79,7 @@ class Vader(ClosedFormBranch):
         self.get_buffer("mean").copy_(scores.mean(0))
         self.get_buffer("deviation").copy_(scores.std(0, correction=0).clamp(min=1e-6))
         standard = self._standard(scores.to(self.device)).cpu().double().numpy()
-        clips = self.data.clips("train")
+        clips = self.data.usable("train")
         for task, classes in self.tasks.items():
             found = np.array([labels(clip, self.tasks)[task] for clip in clips])
             known = found != UNLABELLED

@@ -25,7 +25,8 @@ class ManifestCorpus(Corpus):
     Args:
         path: The manifest, `.csv` or `.jsonl`.
         tasks: Task name -> its class names in logit order, the task a run is judged by first.
-        clip_column: Column of the audio file's path.
+        clip_column: Column of the audio file's path. With `text_column` and `id_column` it may be empty: branches
+            that need audio then skip the clip.
         actor_column: Column of the speaker.
         text_column: Column of what was said, if any.
         id_column: Column of the clip's id; None takes the path as the manifest has it.
@@ -118,13 +119,15 @@ class ManifestCorpus(Corpus):
             )
 
     def _clip(self, number: int, row: Row) -> Clip:
-        name = self._filled(number, row, self._clip_column)
         actor = self._filled(number, row, self._actor_column)
-        key = self._filled(number, row, self._id_column) if self._id_column else name
-        path = self.root / Path(name).expanduser()
-        if not path.is_file():
-            raise self._error(number, "an audio file", f"no file {path}", "mend the path, or set root")
+        key = self._filled(number, row, self._id_column or self._clip_column)
         text = row.get(self._text_column, "") if self._text_column else None
+        if self._id_column and self._text_column and not row.get(self._clip_column):
+            path = None
+        else:
+            path = self.root / Path(self._filled(number, row, self._clip_column)).expanduser()
+            if not path.is_file():
+                raise self._error(number, "an audio file", f"no file {path}", "mend the path, or set root")
         return Clip(key, actor, path, self._labels(number, row), text, self._part(number, row))
 
     def _labels(self, number: int, row: Row) -> dict[str, str]:

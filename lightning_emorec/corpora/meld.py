@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +11,6 @@ from pathlib import Path
 
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.types import Clip, EmorecError, Part, Tasks
-
-_log = logging.getLogger(__name__)
 
 ROOT_VARIABLE = "EMOREC_MELD_ROOT"
 SEPARATOR = "[SEP]"
@@ -40,7 +37,8 @@ class Meld(Corpus):
     Args:
         root: Folder of the three files; None is the environment variable EMOREC_MELD_ROOT, or else `data/meld`.
         audio: Folder with `train`, `dev` and `test`, and in them, at any depth, `dia0_utt0.wav` (or .flac,
-            .mp3, .ogg) and so on, as MELD names its videos. None makes this a corpus of text.
+            .mp3, .ogg) and so on, as MELD names its videos; MELD itself lacks some. None makes this a corpus of
+            text.
         context_turns: How many utterances that went before in the dialogue, by anyone, are put before a clip's
             own text, each followed by [SEP].
 
@@ -56,7 +54,6 @@ class Meld(Corpus):
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "data/meld").expanduser()
         self.audio = Path(audio).expanduser() if audio else None
         self.context_turns = context_turns
-        self._warned = False
 
     @property
     def tasks(self) -> Tasks:
@@ -66,16 +63,14 @@ class Meld(Corpus):
     def clips(self) -> list[Clip]:
         """List the utterances, sorted by id, e.g. `train_dia0_utt0`.
 
-        With a folder of audio, utterances that have no file in it are left out, with a warning: MELD itself
-        lacks some.
-
         Raises:
             EmorecError: A file is absent or no CSV, lacks a column, has an unknown label or an utterance twice,
                 or no utterance has audio where there should be some.
         """
         clips = [clip for part in _PUBLISHED for clip in self._part(part)]
-        if self.audio is not None:
-            clips = self._heard(clips, self.audio)
+        if self.audio is not None and all(clip.path is None for clip in clips):
+            expected = f"files such as train/dia0_utt0.wav in {self.audio}"
+            raise EmorecError(expected, "none", "set --data.corpus.audio, or null")
         return sorted(clips, key=lambda clip: clip.id)
 
     def _part(self, part: Part) -> list[Clip]:
@@ -102,18 +97,6 @@ class Meld(Corpus):
         for place, clip in enumerate(clips):
             said = clips[max(0, place - self.context_turns) : place + 1]
             yield replace(clip, text=f" {SEPARATOR} ".join(before.text or "" for before in said))
-
-    def _heard(self, clips: list[Clip], audio: Path) -> list[Clip]:
-        heard = [clip for clip in clips if clip.path is not None]
-        if not heard:
-            raise EmorecError(
-                f"files such as train/dia0_utt0.wav in {audio}", "none", "set --data.corpus.audio, or null"
-            )
-        if len(heard) < len(clips) and not self._warned:
-            self._warned = True
-            silent = next(clip.id for clip in clips if clip.path is None)
-            _log.warning("%d utterances without audio are left out, e.g. %s", len(clips) - len(heard), silent)
-        return heard
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Row]]:

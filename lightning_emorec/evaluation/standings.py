@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from lightning_emorec.evaluation.results import PartResults, RunResults
 from lightning_emorec.metrics import PartLogits, Scores, predicts_one_class, score
 from lightning_emorec.splits import canonical
@@ -28,6 +26,7 @@ class Standing:
         scores: Those that the line has; none for a branch that was left out.
         weight: Share of a branch in the chosen rule; None where it has none.
         reason: Why a branch was left out.
+        skipped: Clips that a branch could not take, as they have no audio; its scores rest on the others.
     """
 
     name: str
@@ -35,6 +34,7 @@ class Standing:
     scores: Scores
     weight: float | None = None
     reason: str = ""
+    skipped: int = 0
 
 
 def first_task(results: RunResults) -> str:
@@ -56,7 +56,11 @@ def standings(results: RunResults) -> list[Standing]:
     lines = []
     if results.fusion:
         weights = results.fusion.weights or {}
-        lines += [Standing(n, "branch", scores(of), weights.get(n)) for n, of in results.branches.items()]
+        whole = len(results.output[part].clip_ids)
+        lines += [
+            Standing(n, "branch", scores(of), weights.get(n), skipped=whole - len(of[part].clip_ids))
+            for n, of in results.branches.items()
+        ]
         lines += [Standing(name, "left out", {}, reason=why) for name, why in results.left_out.items()]
         for name, of in results.rules.items():
             lines.append(Standing(name, "chosen" if name == results.fusion.rule else "rule", scores(of)))
@@ -65,7 +69,11 @@ def standings(results: RunResults) -> list[Standing]:
             lines.append(Standing(PART_NAMES[name], "part", score(logits.logits[task], logits.labels[task])))
     if len(results.branches) > 1:
         lines.append(
-            Standing("oracle", "oracle", _oracle([b[part] for b in results.branches.values()], task))
+            Standing(
+                "oracle",
+                "oracle",
+                _oracle(results.output[part], [b[part] for b in results.branches.values()], task),
+            )
         )
     return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
 
@@ -77,10 +85,15 @@ def chance(part: PartLogits, task: str) -> Scores:
     return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / int(counts.count_nonzero())}
 
 
-def _oracle(branches: list[PartLogits], task: str) -> Scores:
-    labels = branches[0].labels[task]
-    right = torch.stack([branch.logits[task].argmax(dim=-1) == labels for branch in branches])
-    return {"accuracy": float(right.any(dim=0)[labels != UNLABELLED].float().mean())}
+def _oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
+    """A branch that could not take a clip has it wrong."""
+    right: set[str] = set()
+    for branch in branches:
+        hits = branch.logits[task].argmax(dim=-1) == branch.labels[task]
+        right |= {clip for clip, hit in zip(branch.clip_ids, hits.tolist(), strict=True) if hit}
+    labelled = (whole.labels[task] != UNLABELLED).tolist()
+    counted = [clip in right for clip, known in zip(whole.clip_ids, labelled, strict=True) if known]
+    return {"accuracy": sum(counted) / len(counted)}
 
 
 def judged_part(results: RunResults) -> str:
@@ -138,5 +151,5 @@ def _one_class(results: RunResults, name: str, part: PartLogits) -> Iterator[str
             said = results.tasks[task][int(logits[0].argmax())]
             yield (
                 f"{name} predicts one class only: {task} is {said!r} for all {len(logits)} clips. "
-                "It has learned nothing; train it longer or with a lower lr"
+                "It has learned nothing that tells them apart: look at its features, or train it otherwise"
             )

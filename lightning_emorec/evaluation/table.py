@@ -110,7 +110,7 @@ def print_results(results: RunResults, report_path: Path, console: Console | Non
 def _label(line: Standing) -> Text:
     if line.kind == "left out":
         return Text(f"{line.name}\nleft out: {_shorten(line.reason, REASON_CHARACTERS)}")
-    note = NOTES.get(line.kind)
+    note = f"without {line.skipped} mute clips" if line.skipped else NOTES.get(line.kind)
     return Text(f"{line.name} ({note})" if note else line.name)
 
 

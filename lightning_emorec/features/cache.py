@@ -74,18 +74,22 @@ class FeatureCache:
                     row = (digest, zlib.crc32(blob), blob)
                     connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", row)
 
-    def get(self, feature: Feature, digest: str) -> Value:
+    def get(self, stored_as: str, digest: str) -> Value:
         """Value of the clip whose audio has this digest.
+
+        Args:
+            stored_as: The feature's; asked for by name because a name costs a hash and this is called often.
+            digest: Of the audio.
 
         Raises:
             EmorecError: It was never computed, or is damaged.
         """
-        path = self._path(feature.stored_as)
+        path = self._path(stored_as)
         with closing(_open(path)) as connection, _explained(path):
             row = connection.execute("SELECT crc, value FROM features WHERE digest = ?", (digest,)).fetchone()
         if row is None or zlib.crc32(row[1]) != row[0]:
             raise EmorecError(
-                f"the value of {feature.key} for the audio {digest} in {path}",
+                f"the value of {stored_as} for the audio {digest} in {path}",
                 "none" if row is None else "a damaged one",
                 "start again: what is missing is computed anew",
             )

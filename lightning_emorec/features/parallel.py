@@ -8,8 +8,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.audio import AudioStore
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.types import Clip
 
 Sound = NDArray[np.float32]
 
@@ -38,15 +38,9 @@ def over_clips(
         EmorecError: A clip has no audio, or one that cannot be decoded.
     """
     processes = processes or joblib.cpu_count()
-    sounds = (_load(clip, audio) for clip in clips)
+    sounds = (audio.load(path) for path in paths_of(clips))
     if processes == 1 or len(clips) <= _FEW:
         yield from map(work, sounds)
         return
     pool = joblib.Parallel(processes, "loky", return_as="generator", idle_worker_timeout=_IDLE_S)
     yield from pool(joblib.delayed(work)(sound) for sound in sounds)
-
-
-def _load(clip: Clip, audio: AudioStore) -> Sound:
-    if clip.path is None:
-        raise EmorecError(f"audio for clip {clip.id}", "none", "leave out the branches that need audio")
-    return audio.load(clip.path)

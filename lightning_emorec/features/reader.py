@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, paths_of, with_audio
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.types import Clip
@@ -22,36 +22,36 @@ class FeatureReader:
     def __init__(self, cache: FeatureCache, features: Sequence[Feature], audio: AudioStore) -> None:
         self.cache = cache
         self.features = {feature.key: feature for feature in features}  # a key costs a hash: asked once
+        self._stored_as = {key: feature.stored_as for key, feature in self.features.items()}
         self.audio = audio
         self._digests: dict[str, str] = {}
         self._plain: dict[str, dict[str, Value]] = {}
 
     def fill(self, clips: Sequence[Clip]) -> None:
-        """Compute what the cache lacks."""
+        """Compute what the cache lacks, of the clips that have audio."""
         self.index(clips)
+        heard = with_audio(clips)
         for feature in self.features.values():
             if feature.cached:
-                self.cache.fill(feature, clips, [self._digests[clip.id] for clip in clips], self.audio)
+                self.cache.fill(feature, heard, [self._digests[clip.id] for clip in heard], self.audio)
 
     def index(self, clips: Sequence[Clip]) -> None:
-        """Learn the digests of these clips, and the values that are read from the clips themselves.
-
-        Raises:
-            UnavailableError: A feature is made from audio, and a clip has none.
-        """
+        """Learn the digests of these clips, and the values that are read from the clips themselves."""
         for key, feature in self.features.items():
             if not feature.cached:
                 values = feature.compute(clips, self.audio)
                 self._plain[key] = {clip.id: value for clip, value in zip(clips, values, strict=True)}
         if any(feature.cached for feature in self.features.values()):
-            digests = self.audio.digests(paths_of(clips))
-            self._digests = {clip.id: digest for clip, digest in zip(clips, digests, strict=True)}
+            heard = with_audio(clips)
+            digests = self.audio.digests(paths_of(heard))
+            self._digests = {clip.id: digest for clip, digest in zip(heard, digests, strict=True)}
 
     def __call__(self, clip: Clip) -> dict[str, Value]:
-        """Feature key -> this clip's value."""
+        """Feature key -> this clip's value; without those made from audio if it has none."""
         return {
-            key: self.cache.get(feature, self._digests[clip.id])
+            key: self.cache.get(self._stored_as[key], self._digests[clip.id])
             if feature.cached
             else self._plain[key][clip.id]
             for key, feature in self.features.items()
+            if clip.path is not None or not feature.cached
         }

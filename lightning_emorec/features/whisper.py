@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.features.feature import Options, Value
 from lightning_emorec.features.loops import drop_loops
 from lightning_emorec.features.transcript import Transcript
@@ -111,7 +110,7 @@ class WhisperTranscript(Transcript):
             UnavailableError: The weights cannot be had.
             EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
         """
-        paths = [_path_of(clip) for clip in clips]
+        paths = paths_of(clips)
         store = audio.at(_RATE_HZ)
         model = self.weights.load()
         loops = 0
@@ -189,13 +188,3 @@ def _summary(heard: Sequence[DecodingResult]) -> dict[str, Any]:
         "compression_ratio": max(window.compression_ratio for window in heard),
         "loops": loops,
     }
-
-
-def _path_of(clip: Clip) -> Path:
-    if clip.path is None:
-        raise EmorecError(
-            "audio to transcribe",
-            f"none for clip {clip.id}",
-            "choose transcript: reference or file for this corpus",
-        )
-    return clip.path

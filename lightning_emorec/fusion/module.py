@@ -12,6 +12,7 @@ import yaml
 from jsonargparse.typing import Path_fr
 from torch import Tensor, nn
 
+from lightning_emorec.audio import with_audio
 from lightning_emorec.branches import (
     ClosedFormBranch,
     Collector,
@@ -20,12 +21,14 @@ from lightning_emorec.branches import (
     branch_features,
     build_branch,
     logits_file,
+    needs_audio,
     resolve_spec,
 )
 from lightning_emorec.features import Feature
 from lightning_emorec.fusion.average import Average
 from lightning_emorec.fusion.log_linear import LogLinear
 from lightning_emorec.fusion.max_confidence import MaxConfidence
+from lightning_emorec.fusion.partial import seen, spread, widest
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.fusion.weighted import Weighted
 from lightning_emorec.metrics import PartLogits
@@ -42,7 +45,8 @@ RULES: dict[str, type[FusionRule]] = {
 class FusionModule(ClosedFormBranch):
     """Fuses the logits of frozen branches by a rule that is solved on the validation clips.
 
-    Every rule of `RULES` is fitted, so that they can be compared; `rule` alone makes the module's logits.
+    Every rule of `RULES` is fitted, so that they can be compared; `rule` alone makes the module's logits. Each is
+    fitted once more to the branches that need no audio: a clip without audio is fused by that, from their logits.
 
     Args:
         tasks: Task name -> class names.
@@ -72,14 +76,15 @@ class FusionModule(ClosedFormBranch):
         self.rule_name = next(
             (name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__
         )
-        self.rules = nn.ModuleDict(
-            {
-                name: nn.ModuleDict({task: deepcopy(made) for task in tasks})
-                for name, made in {
-                    **{name: kind() for name, kind in RULES.items()},
-                    self.rule_name: rule,
-                }.items()
-            }
+        rules = {**{name: kind() for name, kind in RULES.items()}, self.rule_name: rule}
+        self.rules, self.rules_without_audio = (
+            nn.ModuleDict(
+                {
+                    name: nn.ModuleDict({task: deepcopy(made) for task in tasks})
+                    for name, made in rules.items()
+                }
+            )
+            for _ in range(2)
         )
         self.branches = nn.ModuleDict()
         self.branch_results: dict[str, dict[Part, PartLogits]] = {}
@@ -106,6 +111,12 @@ class FusionModule(ClosedFormBranch):
         self.hparams["branches"] = specs
         hears_nothing = all(branch_class(spec).hears == "nothing" for spec in specs.values())
         self.hears = "nothing" if hears_nothing else "plain"
+        self._need_audio = {name for name, spec in specs.items() if needs_audio(spec)}
+
+    @property
+    def needs_audio(self) -> bool:
+        """Whether every branch does: else a clip without audio is fused from the other branches."""
+        return len(self._need_audio) == len(self.specs)
 
     @property
     def features(self) -> list[Feature]:
@@ -131,23 +142,47 @@ class FusionModule(ClosedFormBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Fused log-probabilities of each task, (batch, classes)."""
-        return self.fuse({name: branch(batch) for name, branch in self.branches.items()}, self.rule_name)
+        heard = batch.has_audio
+        logits = {}
+        for name, branch in self.branches.items():
+            taken = self._taken(name, batch)
+            logits[name] = branch(batch) if taken is batch else spread(branch(taken), cast(Tensor, heard))
+        return self.fuse(logits, self.rule_name, heard)
 
-    def fuse(self, logits: Mapping[str, Logits], rule_name: str) -> Logits:
-        """Fuse branch logits, task by task, by one of the rules."""
-        return {task: self.rule(task, rule_name)(self._stack(logits, task)) for task in self.tasks}
+    def fuse(self, logits: Mapping[str, Logits], rule_name: str, has_audio: Tensor | None = None) -> Logits:
+        """Fuse branch logits, task by task, by one of the rules.
+
+        Args:
+            logits: Branch name -> task -> (clips, classes).
+            rule_name: Which rule.
+            has_audio: (clips,) bool; where it is false, branches that need audio count nothing, whatever their
+                logits. None means all true.
+        """
+        return {
+            task: self._fuse(self._stack(logits, task), task, rule_name, has_audio) for task in self.tasks
+        }
+
+    def _fuse(self, stacked: Tensor, task: str, rule_name: str, has_audio: Tensor | None) -> Tensor:
+        """(branches, clips, classes) -> (clips, classes)."""
+        rule = self.rule(task, rule_name)
+        if has_audio is None or has_audio.all():
+            return cast(Tensor, rule(stacked))
+        fused = stacked.new_empty(stacked.shape[1:])
+        fused[has_audio] = rule(stacked[:, has_audio])
+        without = cast(FusionRule, cast(nn.ModuleDict, self.rules_without_audio[rule_name])[task])
+        fused[~has_audio] = without(stacked[self._deaf][:, ~has_audio])
+        return fused
 
     def rule(self, task: str, rule_name: str | None = None) -> FusionRule:
-        """The rule of a task: by name, or the chosen one."""
+        """The rule of a task, for clips that all branches take: by name, or the chosen one."""
         return cast(FusionRule, cast(nn.ModuleDict, self.rules[rule_name or self.rule_name])[task])
 
     def rule_results(self, part: Part) -> dict[str, PartLogits]:
         """Rule name -> what it makes of a part that has been evaluated."""
-        parts = {name: results[part] for name, results in self.branch_results.items()}
-        first = next(iter(parts.values()))
-        logits = {name: result.logits for name, result in parts.items()}
+        whole, logits, has_audio = self._aligned(part)
         return {
-            name: PartLogits(first.clip_ids, self.fuse(logits, name), first.labels) for name in self.rules
+            name: PartLogits(whole.clip_ids, self.fuse(logits, name, has_audio), whole.labels)
+            for name in self.rules
         }
 
     def solve(self) -> None:
@@ -158,12 +193,17 @@ class FusionModule(ClosedFormBranch):
                 for batch in self.data.val_dataloader():
                     self.evaluate(self.trainer.strategy.batch_to_device(batch), "val")
         self._finish_branches("val")
-        labels = self.branch_results[next(iter(self.specs))]["val"].labels
-        logits = {name: results["val"].logits for name, results in self.branch_results.items()}
-        for task in self.tasks:
-            stacked, labelled = self._stack(logits, task), labels[task] != UNLABELLED
-            for rule_name in self.rules:
-                self.rule(task, rule_name).fit(stacked[:, labelled], labels[task][labelled])
+        whole, logits, has_audio = self._aligned("val")
+        for task, labels in whole.labels.items():
+            stacked, labelled = self._stack(logits, task), labels != UNLABELLED
+            heard = labelled & has_audio
+            for name in self.rules:
+                rule = self.rule(task, name)
+                rule.fit(stacked[:, heard], labels[heard])
+                if 0 < len(self._deaf) < len(self.specs):
+                    without = rule.restricted(self._deaf)
+                    without.fit(stacked[self._deaf][:, labelled], labels[labelled])
+                    cast(nn.ModuleDict, self.rules_without_audio[name])[task] = without
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""
@@ -180,7 +220,9 @@ class FusionModule(ClosedFormBranch):
     def evaluate(self, batch: Batch, part: Part) -> None:
         """Run the branches whose logits of this part are not known; each is run once for a part."""
         for name in self._pending(part):
-            self._collectors.setdefault(name, Collector()).add(batch, self.branches[name](batch))
+            taken = self._taken(name, batch)
+            if taken.clip_ids:
+                self._collectors.setdefault(name, Collector()).add(taken, self.branches[name](taken))
 
     def finish(self, part: Part) -> PartLogits:
         """The chosen rule's logits of a part."""
@@ -195,9 +237,10 @@ class FusionModule(ClosedFormBranch):
                 result.save(logits_file(self._folders[name], part))
 
     def _take_kept(self, part: Part) -> None:
-        ids = self.clip_ids(part)
         for name, folder in self._folders.items():
             file = logits_file(folder, part)
+            taken = with_audio(self.data.clips(part)) if name in self._need_audio else self.data.clips(part)
+            ids = [clip.id for clip in taken]
             if part not in self.branch_results.get(name, {}) and file.is_file():
                 kept = PartLogits.load(file)
                 if kept.clip_ids == ids:
@@ -205,6 +248,26 @@ class FusionModule(ClosedFormBranch):
 
     def _pending(self, part: Part) -> list[str]:
         return [name for name in self.specs if part not in self.branch_results.get(name, {})]
+
+    def _taken(self, name: str, batch: Batch) -> Batch:
+        """What a branch can take of a batch."""
+        heard = batch.has_audio
+        return batch if heard is None or name not in self._need_audio or heard.all() else batch.select(heard)
+
+    @property
+    def _deaf(self) -> list[int]:
+        """Places of the branches that need no audio."""
+        return [place for place, name in enumerate(self.specs) if name not in self._need_audio]
+
+    def _aligned(self, part: Part) -> tuple[PartLogits, dict[str, Logits], Tensor]:
+        """A branch that has seen all clips, the logits of all branches for these, and which have audio."""
+        parts = {name: results[part] for name, results in self.branch_results.items()}
+        whole = widest(parts)
+        logits = {name: spread(of.logits, seen(of, whole.clip_ids)) for name, of in parts.items()}
+        has_audio = torch.ones(len(whole.clip_ids), dtype=torch.bool)
+        for name in self._need_audio:
+            has_audio &= seen(parts[name], whole.clip_ids)
+        return whole, logits, has_audio
 
     def _stack(self, logits: Mapping[str, Logits], task: str) -> Tensor:
         return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
@@ -24,6 +25,14 @@ class FusionRule(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.branches = 0  # how many it was fitted to; 0 before that
+
+    def restricted(self, branches: list[int]) -> FusionRule:
+        """A rule with the same options, to be fitted to some of the branches alone.
+
+        Args:
+            branches: Their places among all of them.
+        """
+        return deepcopy(self)
 
     def fit(self, logits: Tensor, labels: Tensor) -> None:
         """Learn from validation clips; a rule with nothing to learn only notes the number of branches.

@@ -30,6 +30,13 @@ class Weighted(FusionRule):
         self.given = weights
         self.weights: list[float] = []
 
+    def restricted(self, branches: list[int]) -> FusionRule:
+        """Keep the weights given to these branches; equal ones, if they were all 0."""
+        if self.given is None:
+            return Weighted()
+        given = [self.given[branch] for branch in branches]
+        return Weighted(given if any(given) else [1.0] * len(given))
+
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
         """Normalise the weights given, or find them.
 

@@ -45,7 +45,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     if branches is not None:
         return _decide_fusion(config, branches, data, clips, held)
     spec = resolve_spec(config["model"], data.tasks)
-    available_branches({"model": spec}, data.tasks, data.parts.clips, "error")
+    available_branches({"model": spec}, data.tasks, data.parts, "error")
     return RunPlan(
         open_folder(config, config["name"], fingerprint(config, clips, branch_features(spec)), held)
     )
@@ -56,7 +56,7 @@ def _decide_fusion(
 ) -> RunPlan:
     specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
     names, left_out = available_branches(
-        specs, data.tasks, data.parts.clips, config["model"]["init_args"]["missing_branch"]
+        specs, data.tasks, data.parts, config["model"]["init_args"]["missing_branch"]
     )
     prints = {name: fingerprint(branches[name], clips, branch_features(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fingerprint(_with_prints(config, prints), clips, []), held)

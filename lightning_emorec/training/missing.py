@@ -7,18 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from lightning_emorec.audio import paths_of
-from lightning_emorec.branches import Spec, branch_class, branch_features, resolve_spec
+from lightning_emorec.audio import paths_of, with_audio
+from lightning_emorec.branches import Spec, branch_class, needs_audio, resolve_spec
+from lightning_emorec.splits import Parts
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
-from lightning_emorec.types import Clip, EmorecError, Tasks, UnavailableError
+from lightning_emorec.types import EmorecError, Tasks, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def branch_run(branch: Config, fused: Config) -> Config:
 
 
 def available_branches(
-    specs: Mapping[str, Spec], tasks: Tasks, clips: Sequence[Clip], missing_branch: Literal["skip", "error"]
+    specs: Mapping[str, Spec], tasks: Tasks, parts: Parts, missing_branch: Literal["skip", "error"]
 ) -> tuple[list[str], dict[str, str]]:
     """Ask every branch, before any is trained, whether it can be had here.
 
@@ -60,7 +61,7 @@ def available_branches(
     left_out: dict[str, str] = {}
     for name, spec in specs.items():
         try:
-            _check_available(resolve_spec(spec, tasks), clips)
+            _check_available(name, resolve_spec(spec, tasks), parts)
         except UnavailableError as error:
             if missing_branch == "error":
                 raise
@@ -74,11 +75,20 @@ def available_branches(
     return names, left_out
 
 
-def _check_available(spec: Spec, clips: Sequence[Clip]) -> None:
-    kind = branch_class(spec)
-    if kind.hears != "nothing" or any(feature.cached for feature in branch_features(spec)):
-        paths_of(clips)
-    kind.check_available(spec["init_args"])
+def _check_available(name: str, spec: Spec, parts: Parts) -> None:
+    if needs_audio(spec):
+        for clips in (parts.train, parts.val, parts.test):
+            if clips and not with_audio(clips):
+                paths_of(clips)  # says what is missing
+        if mute := [clip.id for clip in parts.clips if clip.path is None]:
+            log.warning(
+                "branch %s skips %d of %d clips, which have no audio, e.g. %s",
+                name,
+                len(mute),
+                len(parts.clips),
+                mute[0],
+            )
+    branch_class(spec).check_available(spec["init_args"])
 
 
 def train_branch(name: str, config: Config, folder: Path) -> float:

@@ -44,7 +44,7 @@ def clip_of(number: int) -> Clip:
 def solved(clips: list[Clip], **arguments: Any) -> FunctionalsSvc:
     branch = FunctionalsSvc(TASKS, functionals="librosa", **arguments)
     data = SimpleNamespace(
-        clips=lambda part: clips, training_features=lambda: {branch.feature_key: list(VALUES[: len(clips)])}
+        usable=lambda part: clips, training_features=lambda: {branch.feature_key: list(VALUES[: len(clips)])}
     )
     branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
     branch.solve()

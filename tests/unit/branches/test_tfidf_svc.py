@@ -38,7 +38,7 @@ def solved(training: list[Clip], **arguments: Any) -> TfidfSvc:
     branch = TfidfSvc(TASKS, transcript="reference", **{"min_count": 1, "folds": 4, **arguments})
     values = [{"text": clip.text} for clip in training]
     data = SimpleNamespace(
-        training_features=lambda: {branch.features[0].key: values}, clips=lambda part: training
+        training_features=lambda: {branch.features[0].key: values}, usable=lambda part: training
     )
     branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
     branch.solve()

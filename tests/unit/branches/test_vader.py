@@ -35,7 +35,7 @@ def solved(training: list[Clip] = TRAINING, **arguments: Any) -> Vader:
     branch = Vader(TASKS, transcript="reference", **arguments)
     values = [{"text": clip.text} for clip in training]
     data = SimpleNamespace(
-        training_features=lambda: {branch.features[0].key: values}, clips=lambda part: training
+        training_features=lambda: {branch.features[0].key: values}, usable=lambda part: training
     )
     branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
     branch.solve()

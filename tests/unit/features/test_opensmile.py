@@ -127,7 +127,7 @@ def test_the_key_can_be_asked_for_without_the_package(monkeypatch: pytest.Monkey
 
 
 def test_a_clip_without_audio_is_refused(audio: AudioStore) -> None:
-    with pytest.raises(EmorecError, match="audio for clip text only; found none"):
+    with pytest.raises(EmorecError, match="audio for every clip; found the corpus has no audio"):
         value_of(OpenSmileFunctionals(), Clip("text only", "1", None), audio)
 
 

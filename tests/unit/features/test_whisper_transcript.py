@@ -136,7 +136,7 @@ def test_short_clips_are_padded_to_the_context_and_long_ones_to_thirty_seconds(
 
 def test_a_clip_without_audio_is_told(script: Script, tmp_path: Path) -> None:
     feature = WhisperTranscript(str(script(SURE)))
-    with pytest.raises(EmorecError, match="audio to transcribe; found none for clip x"):
+    with pytest.raises(EmorecError, match="audio for every clip"):
         next(feature.compute([Clip(id="x", actor="1", path=None)], AudioStore(tmp_path, 16000)))
 
 

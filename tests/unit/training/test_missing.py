@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from lightning_emorec.branches import TranscriptGru
+from lightning_emorec.splits import Parts
 from lightning_emorec.training.missing import available_branches, branch_run
 from lightning_emorec.types import Clip, UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
-HEARD = [Clip("a", "1", Path("a.wav")), Clip("b", "2", Path("b.wav"))]
-SILENT = [Clip("a", "1", None, text="hello"), Clip("b", "2", None, text="hi")]
+HEARD = Parts([Clip("a", "1", Path("a.wav"))], [Clip("b", "2", Path("b.wav"))], [])
+MUTE = Clip("a", "1", None, text="hello")
+TEXT = Parts([MUTE], [Clip("b", "2", None, text="hi")], [])
 HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
 NOT_HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper", "whisper": "/no/such.pt"}}
 
@@ -50,14 +53,24 @@ def test_no_branch_at_all_is_an_error_even_when_skipping() -> None:
     "branch", [{"class_path": "AudioCnn"}, {"class_path": "TranscriptGru"}], ids=["hears", "feature of audio"]
 )
 def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: dict[str, str]) -> None:
-    names, left_out = available_branches({"here": HERE, "branch": branch}, TASKS, SILENT, "skip")
+    names, left_out = available_branches({"here": HERE, "branch": branch}, TASKS, TEXT, "skip")
     assert names == ["here"]
     assert "the corpus has no audio" in left_out["branch"]
 
 
-def test_one_clip_without_audio_stops_a_branch_that_hears() -> None:
-    with pytest.raises(UnavailableError, match="none for 1 of 3 clips"):
-        available_branches({"branch": {"class_path": "AudioCnn"}}, TASKS, [*HEARD, SILENT[0]], "error")
+def test_a_clip_without_audio_is_told_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    parts = Parts([*HEARD.train, MUTE], HEARD.val, [])
+    logging.getLogger("lightning_emorec").propagate = True
+    available_branches({"branch": {"class_path": "AudioCnn"}, "text": HERE}, TASKS, parts, "error")
+    assert "branch branch skips 1 of 3 clips, which have no audio, e.g. a" in caplog.text
+    assert "branch text" not in caplog.text
+
+
+def test_a_part_without_any_audio_stops_a_branch_that_hears() -> None:
+    with pytest.raises(UnavailableError, match="the corpus has no audio"):
+        available_branches(
+            {"branch": {"class_path": "AudioCnn"}}, TASKS, Parts(HEARD.train, TEXT.val, []), "error"
+        )
 
 
 def test_a_branch_can_be_unavailable_for_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
