@@ -1,6 +1,7 @@
 """Slow, fixed quantities of a clip, computed once and cached on disk."""
 
 from lightning_emorec.features.cache import FeatureCache
+from lightning_emorec.features.content import sha256
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
 from lightning_emorec.features.librosa_statistics import LibrosaStatistics
@@ -34,5 +35,6 @@ __all__ = [
     "Value",
     "WhisperTranscript",
     "functionals_feature",
+    "sha256",
     "transcript_feature",
 ]

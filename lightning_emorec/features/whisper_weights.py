@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import urllib.error
@@ -11,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightning_emorec.features.content import sha256
 from lightning_emorec.types import EmorecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -91,18 +91,6 @@ class WhisperWeights:
     @property
     def _path(self) -> Path:
         return Path(self.model).expanduser()
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file, computed once a process as long as size and time stay the same."""
-    stat = path.stat()
-    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _sha256(path: str, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - size and time are part of the memory's key
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=16)

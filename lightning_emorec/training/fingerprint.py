@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lightning_emorec import __version__
 from lightning_emorec.audio import AudioStore
-from lightning_emorec.features import Feature
+from lightning_emorec.features import Feature, sha256
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
 
@@ -55,7 +56,7 @@ def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
     """
     return _hash(
         {
-            "model": config["model"],
+            "model": _by_content(config["model"]),
             "data": {key: value for key, value in config["data"].items() if key not in PLACE_OF_DATA},
             "trainer": {
                 key: value for key, value in config["trainer"].items() if key not in PLACE_OF_TRAINING
@@ -67,6 +68,20 @@ def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
             "version": __version__,
         }
     )
+
+
+def _by_content(value: Any) -> Any:
+    """Put digests for the files and folders that a model starts from: weights, word vectors, checkpoints."""
+    if isinstance(value, Mapping):
+        return {key: _by_content(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_by_content(inner) for inner in value]
+    if not isinstance(value, str) or not value:
+        return value
+    path = Path(value).expanduser()
+    if path.is_dir():
+        return [(file.name, sha256(file)) for file in sorted(path.iterdir()) if file.is_file()]
+    return sha256(path) if path.is_file() else value
 
 
 def _row(clip: Clip, digest: str) -> list[Any]:

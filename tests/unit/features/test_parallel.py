@@ -54,5 +54,5 @@ def test_clips_are_loaded_as_they_are_needed(clips: list[Clip], audio: AudioStor
     endless = [*clips, Clip("gone", "1", clips[0].path.with_name("gone.wav"))]  # type: ignore[union-attr]
     results: Iterator[NDArray[Any]] = over_clips(length_and_process, endless, audio, processes=1)
     assert [int(next(results)[0]) for _ in clips] == [1600, 1601, 1602, 1603, 1604, 1605]
-    with pytest.raises(EmorecError, match="gone.wav"):
+    with pytest.raises(EmorecError, match=r"gone\.wav"):
         next(results)
