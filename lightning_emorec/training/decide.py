@@ -18,6 +18,7 @@ from lightning_emorec.branches import (
 )
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
+from lightning_emorec.training.guards import refuse_shared_recordings
 from lightning_emorec.training.missing import available_branches, train_branch
 from lightning_emorec.training.plan import RunPlan
 from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
@@ -36,10 +37,12 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
         held: Gets the lock on the run folder.
 
     Raises:
-        EmorecError: Bad clips or splits, no branch that can be had, or a branch that did not finish.
+        EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
+            did not finish.
     """
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
+    refuse_shared_recordings(data.parts, data.audio)
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
