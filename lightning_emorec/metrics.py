@@ -88,14 +88,7 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
     Raises:
         EmorecError: No clip is labelled, or a logit is not finite.
     """
-    logits, labels = logits.detach().cpu().double(), labels.cpu()
-    labelled = labels != UNLABELLED
-    logits, labels = logits[labelled], labels[labelled]  # (clips, classes), (clips,)
-    if not len(labels):
-        raise EmorecError("at least one labelled clip", "none", "label the clips of this part for this task")
-    if bad := int((~logits.isfinite().all(dim=-1)).sum()):
-        found = f"NaN or infinity for {bad} of {len(labels)} clips"
-        raise EmorecError("finite logits", found, "lower the learning rate (model.init_args.lr)")
+    logits, labels = labelled(logits, labels)  # (clips, classes), (clips,)
     classes = logits.shape[-1]
     predicted = logits.argmax(dim=-1)  # (clips,)
     recalls = multiclass_recall(predicted, labels, classes, average="none")  # (classes,)
@@ -105,19 +98,50 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
         "macro_f1": float(multiclass_f1_score(predicted, labels, classes, average="macro")),
         "weighted_f1": float(multiclass_f1_score(predicted, labels, classes, average="weighted")),
         "nll": float(cross_entropy(logits, labels)),
-        "ece": _calibration_error(logits.softmax(dim=-1), labels),
+        "ece": calibration_error(logits.softmax(dim=-1).amax(dim=-1), predicted == labels),
         "clips": len(labels),
     }
 
 
-def _calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    # Our own, because torchmetrics 1.9 puts a confidence of exactly 1 into a sixteenth bin, which overstates
-    # the error of a saturated model.
-    confidence, predicted = probabilities.max(dim=-1)  # (clips,), (clips,)
-    bins = (confidence * ECE_BINS).ceil().long().clamp(1, ECE_BINS) - 1
-    gaps = torch.zeros(ECE_BINS, dtype=confidence.dtype, device=confidence.device)
-    gaps.index_add_(0, bins, (predicted == labels).to(confidence.dtype) - confidence)
-    return float(gaps.abs().sum() / len(labels))
+def labelled(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Take the clips that a task labels, on the CPU and the logits as float64.
+
+    Args:
+        logits: (clips, classes), unnormalised log-probabilities.
+        labels: (clips,) class indices or `UNLABELLED`.
+
+    Raises:
+        EmorecError: No clip is labelled, or a logit is not finite.
+    """
+    logits, labels = logits.detach().cpu().double(), labels.cpu()
+    wanted = labels != UNLABELLED
+    logits, labels = logits[wanted], labels[wanted]  # (clips, classes), (clips,)
+    if not len(labels):
+        raise EmorecError("at least one labelled clip", "none", "label the clips of this part for this task")
+    if bad := int((~logits.isfinite().all(dim=-1)).sum()):
+        found = f"NaN or infinity for {bad} of {len(labels)} clips"
+        raise EmorecError("finite logits", found, "lower the learning rate (model.init_args.lr)")
+    return logits, labels
+
+
+def calibration_error(confidence: Tensor, right: Tensor) -> float:
+    """The gap between how sure and how often right, averaged over clips by their bins of confidence.
+
+    Our own, because torchmetrics 1.9 puts a confidence of exactly 1 into a sixteenth bin, which overstates
+    the error of a saturated model.
+
+    Args:
+        confidence: (clips,) probability of a statement about each clip, such as its predicted class.
+        right: (clips,) bool, whether the statement holds.
+    """
+    gaps = torch.zeros(ECE_BINS, dtype=torch.float64)
+    gaps.index_add_(0, confidence_bins(confidence), right.double() - confidence.double())
+    return float(gaps.abs().sum() / len(confidence))
+
+
+def confidence_bins(confidence: Tensor) -> Tensor:
+    """(clips,) int64, which of `ECE_BINS` bins of equal width holds each confidence; a bin holds its upper edge."""
+    return (confidence * ECE_BINS).ceil().long().clamp(1, ECE_BINS) - 1
 
 
 def score_part(part: PartLogits) -> dict[str, Scores]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_emorec.metrics import ECE_BINS, PartLogits
+from lightning_emorec.metrics import ECE_BINS, PartLogits, confidence_bins
 from lightning_emorec.types import UNLABELLED, Clip
 
 
@@ -114,14 +114,20 @@ class ConfidenceBin:
 
 def by_confidence(answers: Answers) -> list[ConfidenceBin]:
     """The bins that ECE is computed over, without empty ones."""
-    bins = (answers.confidence * ECE_BINS).ceil().clamp(min=1, max=ECE_BINS)
-    groups = [bins == index for index in range(1, ECE_BINS + 1)]
+    return reliability_bins(answers.confidence, answers.right)
+
+
+def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
+    """How often statements are right that one is about as sure of, without empty bins.
+
+    Args:
+        confidence: (clips,) probability of a statement about each clip.
+        right: (clips,) bool, whether it holds.
+    """
+    bins = confidence_bins(confidence)
+    groups = [bins == index for index in range(ECE_BINS)]
     return [
-        ConfidenceBin(
-            int(group.sum()),
-            float(answers.confidence[group].mean()),
-            float(answers.right[group].float().mean()),
-        )
+        ConfidenceBin(int(group.sum()), float(confidence[group].mean()), float(right[group].double().mean()))
         for group in groups
         if group.any()
     ]

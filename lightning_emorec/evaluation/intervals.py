@@ -1,0 +1,179 @@
+"""Scores with intervals by resampling actors, because the clips of one actor are not independent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lightning_emorec.evaluation.predictions import Array, Predictions, recalls_of, scores_of
+from lightning_emorec.types import EmorecError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Ends of a confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, and its interval where clips of at least two actors carry it."""
+
+    value: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Percentile bootstrap over actors: they are drawn with replacement, each with all clips.
+
+    As all percentile intervals, it is too narrow where actors are few: of n, by about sqrt((n - 1) / n).
+
+    Attributes:
+        level: Share of such intervals that are meant to hold the true value.
+        resamples: Number of draws.
+        seed: The same seed draws the same for any model over the same actors.
+
+    Raises:
+        EmorecError: The level is not between 0 and 1, or there is no resample.
+    """
+
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise EmorecError("a level between 0 and 1", str(self.level), "set level, such as 0.95")
+        if self.resamples < 1:
+            raise EmorecError("at least one resample", str(self.resamples), "set resamples, such as 2000")
+
+    def draws(self, actors: int) -> Array:
+        """How often each resample draws each actor: (resamples, actors), whole numbers."""
+        shares = np.full(actors, 1 / actors)
+        drawn = np.random.default_rng(self.seed).multinomial(actors, shares, size=self.resamples)
+        return drawn.astype(np.float64)
+
+    def interval(self, values: Array) -> Interval:
+        """The quantiles of a score's (resamples,) values that leave out as much on either side."""
+        low, high = np.quantile(values, [(1 - self.level) / 2, (1 + self.level) / 2])
+        return Interval(float(low), float(high))
+
+
+DEFAULT = Bootstrap()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Scores of one model with intervals.
+
+    Attributes:
+        clips: Number of clips.
+        actors: Number of actors, which the intervals rest on.
+        scores: `accuracy`, `uar`, `macro_f1` and `weighted_f1`, as `metrics.score` defines them.
+        recalls: Recall of each class; None for a class without clips.
+    """
+
+    clips: int
+    actors: int
+    scores: dict[str, Estimate]
+    recalls: list[Estimate | None]
+
+    @property
+    def note(self) -> str:
+        """Why there is no interval; empty where there is one."""
+        return "" if self.actors > 1 else "no interval: all clips are of one actor"
+
+
+def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measurement:
+    """Score a model, with intervals.
+
+    A recall has an interval where at least two actors have clips of the class; it leaves out resamples that
+    drew none of them.
+
+    Args:
+        predictions: Of all clips.
+        bootstrap: Level, resamples and seed.
+    """
+    confusions = predictions.confusions()  # (actors, classes, classes)
+    actors, classes = confusions.shape[:2]
+    counts = (bootstrap.draws(actors) @ confusions.reshape(actors, -1)).reshape(-1, classes, classes)
+    found, resampled = scores_of(confusions.sum(axis=0)), scores_of(counts)
+    recalls, resampled_recalls = recalls_of(confusions.sum(axis=0)), recalls_of(counts)
+    speakers = (confusions.sum(axis=2) > 0).sum(axis=0)  # (classes,) actors with clips of the class
+
+    def estimate(value: Any, values: Array, of: int) -> Estimate:
+        return Estimate(float(value), bootstrap.interval(values) if of > 1 and len(values) else None)
+
+    return Measurement(
+        len(predictions.clip_ids),
+        actors,
+        {name: estimate(value, resampled[name], actors) for name, value in found.items()},
+        [
+            estimate(recall, values[~np.isnan(values)], of) if of else None
+            for recall, values, of in zip(recalls, resampled_recalls.T, speakers, strict=True)
+        ],
+    )
+
+
+def measure_groups(
+    predictions: Predictions, groups: Sequence[str | None], bootstrap: Bootstrap = DEFAULT
+) -> dict[str, Measurement]:
+    """Score the clips of each group on their own, such as each sex or intensity.
+
+    Args:
+        predictions: Of all clips.
+        groups: Group of each clip; None leaves the clip out.
+        bootstrap: Level, resamples and seed.
+
+    Returns:
+        Group -> its scores, in order of first appearance.
+
+    Raises:
+        ValueError: There are not as many groups as clips.
+    """
+    return {name: measure(part, bootstrap) for name, part in _parts(predictions, groups).items()}
+
+
+def actor_scores(predictions: Predictions) -> dict[str, dict[str, float]]:
+    """Scores of each actor, without intervals, in order of first appearance."""
+    return {
+        actor: {name: float(value) for name, value in scores_of(part.confusions()[0]).items()}
+        for actor, part in _parts(predictions, predictions.actors).items()
+    }
+
+
+def _parts(predictions: Predictions, groups: Sequence[str | None]) -> dict[str, Predictions]:
+    if len(groups) != len(predictions.clip_ids):
+        raise ValueError(f"{len(groups)} groups for {len(predictions.clip_ids)} clips")
+    rows: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        if group is not None:
+            rows.setdefault(group, []).append(row)
+    return {group: predictions.rows(np.array(index)) for group, index in rows.items()}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A score over several seeds: its mean and, of at least two, standard deviation (n - 1)."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+
+def over_seeds(values: Sequence[float]) -> Spread:
+    """Sum up one score of runs that differ in their seed only.
+
+    Raises:
+        EmorecError: There is no value, or one is not finite.
+    """
+    if not values or not np.isfinite(values).all():
+        raise EmorecError("a finite score for each seed", str(list(values)), "leave out runs that failed")
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Spread(float(np.mean(values)), deviation, len(values))

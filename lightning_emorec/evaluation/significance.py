@@ -1,0 +1,186 @@
+"""Whether one model is better than another on the same clips, or was lucky with these clips or these actors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import binomtest
+
+from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate
+from lightning_emorec.evaluation.predictions import Array, Integers, Predictions
+from lightning_emorec.types import EmorecError
+
+MOST_PATTERNS = 2**16
+"""Sign patterns up to which all are tried."""
+
+ROUNDING = 1e-12
+"""Sums that differ by less, as a share of the largest one, are equal: 0.1 + 0.2 ties with 0.3."""
+
+
+@dataclass(frozen=True)
+class PValue:
+    """Two-sided p-value of one test, as it is and corrected for the number of pairs that were compared."""
+
+    raw: float
+    holm: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same clips.
+
+    Attributes:
+        first: Name of one model.
+        second: Name of the other.
+        clips: Number of clips.
+        actors: Number of actors.
+        only_first_right: Clips that the first alone has right.
+        only_second_right: Clips that the second alone has right.
+        accuracy_difference: Accuracy of the first minus that of the second, and its interval over actors.
+        uar_difference: The same of UAR.
+        mcnemar: Exact McNemar test over clips. It takes clips for independent, which those of one actor are not,
+            so it is too ready to find a difference between models.
+        actor_accuracy: Permutation over actors, of the mean over actors of each one's accuracy.
+        actor_uar: Permutation over actors, of UAR.
+    """
+
+    first: str
+    second: str
+    clips: int
+    actors: int
+    only_first_right: int
+    only_second_right: int
+    accuracy_difference: Estimate
+    uar_difference: float
+    mcnemar: PValue
+    actor_accuracy: PValue
+    actor_uar: PValue
+
+    @property
+    def least_p(self) -> float:
+        """The smallest raw p that a permutation over so few actors can give: 0.125 of four, 1 of one."""
+        return float(2.0 ** (1 - self.actors))
+
+
+def compare(
+    models: Mapping[str, Predictions], bootstrap: Bootstrap = DEFAULT, permutations: int = 9_999
+) -> list[Comparison]:
+    """Test every pair of models, in their order.
+
+    Holm's correction of each test is over all pairs.
+
+    Args:
+        models: Name of a branch, a rule or a run -> its predictions; the order of clips may differ.
+        bootstrap: Level, resamples and seed; the seed is that of the permutations, too.
+        permutations: How many sign patterns are drawn where there are more than 2^16.
+
+    Raises:
+        EmorecError: There are fewer than two models, or they differ in their clips, labels, actors or classes.
+    """
+    if len(models) < 2:
+        raise EmorecError("at least two models", ", ".join(models) or "none", "name another one")
+    leader, reference = next(iter(models.items()))
+    aligned = {name: model.in_order_of(reference, (name, leader)) for name, model in models.items()}
+    rows = [
+        _pair(names, aligned[names[0]], aligned[names[1]], bootstrap, permutations)
+        for names in combinations(aligned, 2)
+    ]
+    mcnemar = holm([row.mcnemar.raw for row in rows])
+    accuracy = holm([row.actor_accuracy.raw for row in rows])
+    uar = holm([row.actor_uar.raw for row in rows])
+    return [
+        replace(
+            row,
+            mcnemar=PValue(row.mcnemar.raw, mcnemar[index]),
+            actor_accuracy=PValue(row.actor_accuracy.raw, accuracy[index]),
+            actor_uar=PValue(row.actor_uar.raw, uar[index]),
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def _pair(
+    names: tuple[str, str], first: Predictions, second: Predictions, bootstrap: Bootstrap, permutations: int
+) -> Comparison:
+    """Compare two models over the same clips, as if no others were compared."""
+    first_right, second_right = first.predicted == first.labels, second.predicted == second.labels
+    apart = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
+    mcnemar = float(binomtest(apart[0], sum(apart)).pvalue) if sum(apart) else 1.0
+    confusions = [first.confusions(), second.confusions()]  # each (actors, classes, classes)
+    gained = np.diagonal(
+        confusions[0] - confusions[1], axis1=1, axis2=2
+    )  # (actors, classes) more clips right
+    clips = confusions[0].sum(axis=2)  # (actors, classes)
+    accuracies = gained.sum(axis=1) / clips.sum(axis=1)  # (actors,)
+    # Swapping the predictions of one actor leaves all labels as they are, so the difference of UAR is a sum over
+    # actors in which the swap turns one sign.
+    present = clips.sum(axis=0) > 0  # (classes,)
+    recalls = (gained[:, present] / clips[:, present].sum(axis=0)).mean(axis=1)  # (actors,)
+    p_accuracy, p_uar = (sign_flip_p(of, permutations, bootstrap.seed) for of in (accuracies, recalls))
+    return Comparison(
+        *names,
+        len(first.clip_ids),
+        len(clips),
+        *apart,
+        _difference(gained.sum(axis=1), clips.sum(axis=1), bootstrap),
+        float(recalls.sum()),
+        PValue(mcnemar, mcnemar),
+        PValue(p_accuracy, p_accuracy),
+        PValue(p_uar, p_uar),
+    )
+
+
+def _difference(gained: Integers, clips: Integers, bootstrap: Bootstrap) -> Estimate:
+    """Difference in accuracy, by actors' clips and how many more of them are right, each (actors,)."""
+    value = float(gained.sum() / clips.sum())
+    if len(clips) == 1:
+        return Estimate(value, None)
+    draws = bootstrap.draws(len(clips))  # (resamples, actors)
+    return Estimate(value, bootstrap.interval((draws @ gained) / (draws @ clips)))
+
+
+def sign_flip_p(differences: Array, permutations: int = 9_999, seed: int = 0) -> float:
+    """Test whether differences are as likely to be positive as negative (Fisher 1935), two-sided.
+
+    Args:
+        differences: (actors,) what each contributes to the sum that is tested.
+        permutations: How many sign patterns are drawn where there are more than 2^16; the p is then
+            (1 + those as extreme) / (1 + drawn), never 0 (Phipson & Smyth 2010).
+        seed: Of the draws.
+
+    Raises:
+        EmorecError: A difference is not finite, or nothing would be drawn.
+    """
+    if not np.isfinite(differences).all():
+        raise EmorecError("finite differences", str(differences), "leave out models that failed")
+    if permutations < 1:
+        raise EmorecError("at least one permutation", str(permutations), "set permutations, such as 9999")
+    turned = differences[differences != 0]  # a sign before 0 changes nothing: fewer patterns
+    threshold = abs(turned.sum()) - ROUNDING * np.abs(turned).sum()
+    sums = np.zeros(1)
+    if 2 ** len(turned) <= MOST_PATTERNS:
+        for value in turned:
+            sums = np.concatenate([sums + value, sums - value])
+        return float((np.abs(sums) >= threshold).mean())
+    generator, sums = np.random.default_rng(seed), np.zeros(permutations)
+    for value in turned:
+        sums += value * generator.choice([-1.0, 1.0], permutations)
+    return float((1 + (np.abs(sums) >= threshold).sum()) / (1 + permutations))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct a family of p-values for their number (Holm 1979), in their order.
+
+    Raises:
+        EmorecError: One is not between 0 and 1.
+    """
+    values = np.array(p_values, dtype=np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise EmorecError("p-values between 0 and 1", str(list(p_values)), "leave out tests that failed")
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty_like(values)
+    corrected[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)).clip(max=1)
+    return [float(p) for p in corrected]
