@@ -8,7 +8,14 @@ from lightning_emorec.fusion.rule import FusionRule
 
 
 class Average(FusionRule):
-    """The mean of the branches' probabilities."""
+    """The mean of the branches' probabilities.
+
+    Args:
+        calibrate: Learn a temperature for each branch first.
+    """
+
+    def __init__(self, calibrate: bool = False) -> None:
+        super().__init__(calibrate)
 
     def fuse(self, log_p: Tensor) -> Tensor:
         """Average in the log domain, so that no probability underflows."""

@@ -32,13 +32,17 @@ class LogLinear(FusionRule):
         ridge: Pull of the weights towards 1/M, for M branches.
         bias: Whether to learn a bias for each class; without it, one branch alone keeps its predictions.
         bias_ridge: Pull of the bias towards 0.
+        calibrate: Learn a temperature for each branch first: the weights hold one anyway, but are pulled towards 1/M,
+            which means more where the branches are equally sure.
 
     Raises:
         EmorecError: A ridge that is not positive.
     """
 
-    def __init__(self, ridge: float = 1e-3, bias: bool = True, bias_ridge: float = 1e-1) -> None:
-        super().__init__()
+    def __init__(
+        self, ridge: float = 1e-3, bias: bool = True, bias_ridge: float = 1e-1, calibrate: bool = False
+    ) -> None:
+        super().__init__(calibrate)
         for name, value in (("ridge", ridge), ("bias_ridge", bias_ridge)):
             if not 0 < value < math.inf:
                 raise EmorecError(f"a positive {name}", str(value), f"change {name} of the rule LogLinear")

@@ -9,8 +9,14 @@ from lightning_emorec.fusion.rule import FusionRule
 class MaxConfidence(FusionRule):
     """For each clip, the probabilities of the branch whose highest one is the highest.
 
-    It means something only where the branches are equally calibrated: an over-confident one always wins.
+    It means something only where the branches are calibrated: an over-confident one always wins.
+
+    Args:
+        calibrate: Learn a temperature for each branch first.
     """
+
+    def __init__(self, calibrate: bool = True) -> None:
+        super().__init__(calibrate)
 
     def fuse(self, log_p: Tensor) -> Tensor:
         """Pick one branch a clip; the first of those that tie."""

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from lightning_emorec.fusion.temperature import fit_temperature
 from lightning_emorec.types import EmorecError
 
 LOWEST_LOG_PROBABILITY = -100.0
@@ -20,10 +22,16 @@ class FusionRule(nn.Module, ABC):
     A rule's constructor takes plain options only; what it learns it keeps in its extra state as plain
     numbers, so that a checkpoint loads with `weights_only=True`. A rule implements `fuse` and `shares`, and
     `learn` if it learns: both are given finite float32 log-probabilities, (branches, clips, classes).
+
+    Args:
+        calibrate: Divide each branch's logits by a temperature first, found on the same validation clips, so that
+            an over-confident branch does not outvote the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calibrate: bool = False) -> None:
         super().__init__()
+        self.calibrate = calibrate
+        self.temperatures: list[float] = []  # one a branch; none where they are not asked for
         self.branches = 0  # how many it was fitted to; 0 before that
 
     def restricted(self, branches: list[int]) -> FusionRule:
@@ -52,9 +60,11 @@ class FusionRule(nn.Module, ABC):
             found = f"NaN or infinity from branch {', '.join(bad)} (counted from 0)"
             raise EmorecError("finite validation logits", found, "train that branch again with a lower lr")
         if len(set(labels.tolist())) < 2:
+            self.temperatures = [1.0] * len(logits) if self.calibrate else []
             self.keep_prior(len(logits), logits.shape[-1])
         else:
-            self.learn(log_probabilities(logits), labels)
+            self.temperatures = [fit_temperature(rows, labels) for rows in logits] if self.calibrate else []
+            self.learn(log_probabilities(self._tempered(logits)), labels)
         self.branches = len(logits)
 
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
@@ -74,7 +84,12 @@ class FusionRule(nn.Module, ABC):
             raise RuntimeError(
                 f"{type(self).__name__} fitted to {self.branches} branches, given {len(logits)}"
             )
-        return self.fuse(log_probabilities(logits))
+        return self.fuse(log_probabilities(self._tempered(logits)))
+
+    def _tempered(self, logits: Tensor) -> Tensor:
+        if not self.temperatures:
+            return logits
+        return logits.float() / torch.tensor(self.temperatures, device=logits.device)[:, None, None]
 
     @abstractmethod
     def fuse(self, log_p: Tensor) -> Tensor:
@@ -105,11 +120,12 @@ class FusionRule(nn.Module, ABC):
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return what `fit` found, as plain numbers."""
-        return {"branches": self.branches}
+        return {"branches": self.branches, "temperatures": self.temperatures}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` returned."""
         self.branches = state["branches"]
+        self.temperatures = state["temperatures"]
 
 
 def log_probabilities(logits: Tensor) -> Tensor:

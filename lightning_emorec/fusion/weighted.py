@@ -17,13 +17,14 @@ class Weighted(FusionRule):
         weights: One a branch, in the order of the branches, in any scale. None weighs each branch by its
             validation accuracy above chance, where chance is what the most frequent class would score if it
             were always guessed; if no branch is above it, all weigh the same.
+        calibrate: Learn a temperature for each branch first.
 
     Raises:
         EmorecError: A weight that is negative or not finite, or weights that are all 0.
     """
 
-    def __init__(self, weights: list[float] | None = None) -> None:
-        super().__init__()
+    def __init__(self, weights: list[float] | None = None, calibrate: bool = False) -> None:
+        super().__init__(calibrate)
         if weights is not None and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
             expected = "finite fusion weights >= 0, not all of them 0"
             raise EmorecError(expected, str(weights), "change weights of the rule Weighted")
@@ -33,9 +34,9 @@ class Weighted(FusionRule):
     def restricted(self, branches: list[int]) -> FusionRule:
         """Keep the weights given to these branches; equal ones, if they were all 0."""
         if self.given is None:
-            return Weighted()
+            return Weighted(calibrate=self.calibrate)
         given = [self.given[branch] for branch in branches]
-        return Weighted(given if any(given) else [1.0] * len(given))
+        return Weighted(given if any(given) else [1.0] * len(given), self.calibrate)
 
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
         """Normalise the weights given, or find them.

@@ -74,6 +74,15 @@ def test_a_permutation_of_clips_permutes_the_output(kind: type[FusionRule]) -> N
     torch.testing.assert_close(rule(logits[:, order]), rule(logits)[order])
 
 
+def test_a_calibrated_rule_does_not_mind_how_sure_a_branch_is_made(kind: type[FusionRule]) -> None:
+    logits, labels = branch_logits(3)
+    plain, shouting = kind(calibrate=True), kind(calibrate=True)  # type: ignore[call-arg]
+    plain.fit(logits, labels)
+    louder = logits * torch.tensor([5.0, 1.0, 0.3])[:, None, None]
+    shouting.fit(louder, labels)
+    torch.testing.assert_close(shouting(louder), plain(logits), rtol=1e-3, atol=1e-3)
+
+
 def test_a_clip_does_not_depend_on_the_others(kind: type[FusionRule]) -> None:
     rule, logits = fitted(kind)
     torch.testing.assert_close(rule(logits[:, 3:4]), rule(logits)[3:4])
@@ -98,7 +107,7 @@ def test_one_branch_is_left_as_it_is_or_keeps_its_predictions(kind: type[FusionR
     logits, labels = branch_logits(1)
     rule = kind(bias=False) if issubclass(kind, LogLinear) else kind()
     rule.fit(logits, labels)
-    if isinstance(rule, LogLinear):
+    if isinstance(rule, LogLinear) or rule.calibrate:
         assert torch.equal(rule(logits).argmax(dim=-1), logits[0].argmax(dim=-1))
     else:
         torch.testing.assert_close(rule(logits), logits[0].log_softmax(dim=-1))

@@ -13,7 +13,8 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from lightning_emorec.evaluation.breakdown import ConfidenceBin
-from lightning_emorec.evaluation.calibration import calibration, fit_temperature, risk_coverage
+from lightning_emorec.evaluation.calibration import calibration, risk_coverage
+from lightning_emorec.fusion.temperature import fit_temperature
 from lightning_emorec.metrics import score
 from lightning_emorec.types import UNLABELLED, EmorecError
 

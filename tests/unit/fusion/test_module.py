@@ -70,7 +70,7 @@ def test_a_whole_run_config_serves_as_a_branch() -> None:
 
 
 def test_the_chosen_rule_makes_the_logits_and_all_rules_are_compared() -> None:
-    module = FusionModule(TASKS, {"a": GRU, "b": CNN}, rule=MaxConfidence())
+    module = FusionModule(TASKS, {"a": GRU, "b": CNN}, rule=MaxConfidence(calibrate=False))
     sure, unsure = part([9.0, 0.0], [9.0, 0.0]), part([0.0, 1.0], [0.0, 1.0])
     module.branch_results = {"a": {"val": unsure}, "b": {"val": sure}}
     logits = torch.stack([unsure.logits["emotion"], sure.logits["emotion"]])
