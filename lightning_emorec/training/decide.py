@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from lightning_emorec.branches import (
 )
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
-from lightning_emorec.training.guards import refuse_shared_recordings
+from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
 from lightning_emorec.training.plan import RunPlan
 from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
+
+log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
@@ -43,15 +47,17 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     refuse_shared_recordings(data.parts, data.audio)
+    warnings = taught_on(config["model"], config["data"]["corpus"])
+    for warning in warnings:
+        log.warning("%s", warning)
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
-        return _decide_fusion(config, branches, data, clips, held)
+        return replace(_decide_fusion(config, branches, data, clips, held), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.tasks, data.parts, "error")
-    return RunPlan(
-        open_folder(config, config["name"], fingerprint(config, clips, branch_features(spec)), held)
-    )
+    print_ = fingerprint(config, clips, branch_features(spec))
+    return RunPlan(open_folder(config, config["name"], print_, held), warnings=warnings)
 
 
 def _decide_fusion(

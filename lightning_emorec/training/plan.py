@@ -19,12 +19,14 @@ class RunPlan:
         branches: Branch name -> run folder of the trained branch; empty but for a fusion.
         left_out: Branch name -> why it is not fused.
         seconds: Stage -> seconds spent before the run's own trainer starts.
+        warnings: What a reader of the run's figures must know.
     """
 
     folder: Path
     branches: dict[str, Path] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def handed_over(cls) -> RunPlan | None:
@@ -38,6 +40,7 @@ class RunPlan:
             {name: Path(folder) for name, folder in plan["branches"].items()},
             plan["left_out"],
             plan["seconds"],
+            plan["warnings"],
         )
 
     def as_text(self) -> str:

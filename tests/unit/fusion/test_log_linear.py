@@ -74,7 +74,9 @@ def test_bias_alone_agrees_with_scikit_learn() -> None:
 def test_log_probabilities_are_weighed_and_biased() -> None:
     logits = torch.tensor([[[0.5, 0.5]], [[0.8, 0.2]]]).log()
     rule = LogLinear()
-    rule.set_extra_state({"branches": 2, "temperatures": [], "weights": [1.0, 2.0], "bias": [0.0, math.log(4)]})
+    rule.set_extra_state(
+        {"branches": 2, "temperatures": [], "weights": [1.0, 2.0], "bias": [0.0, math.log(4)]}
+    )
     # 0.5 * 0.64 * 1 against 0.5 * 0.04 * 4
     torch.testing.assert_close(rule(logits).exp(), torch.tensor([[0.8, 0.2]]))
     assert rule.shares == pytest.approx([1 / 3, 2 / 3])
