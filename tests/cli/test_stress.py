@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from lightning_emorec.__main__ import main
+from lightning_emorec.audio import default_cache_folder
 from lightning_emorec.branches import Branch
 from lightning_emorec.evaluation.stress import listen as listening
 from lightning_emorec.evaluation.stress import run as running
@@ -89,7 +91,8 @@ def test_a_fused_run_is_stressed_and_what_is_finished_is_kept(
     with (folder / "stress.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == (1 + 7 + 1) * (2 + len(RULES)) + 2 * (1 + len(RULES))
-    assert printed.index("clean") < printed.index("white 30 dB SNR") < printed.index("missing: audio")
+    places = [printed.index(words) for words in ("clean", "white", "30 dB SNR", "missing")]
+    assert places == sorted(places)
     assert printed.rstrip().endswith("stress.html")
 
     assert heard[:2] == [["audio", "text"]] * 2  # undegraded: judged part, validation
@@ -158,6 +161,25 @@ def test_clean_logits_are_those_that_the_rules_were_solved_on(fused: Project) ->
             ours, theirs = PartLogits.load(kept / "clean" / f"{name}.pt"), branch_logits(fused, name, part)
             assert ours.clip_ids == theirs.clip_ids
             torch.testing.assert_close(ours.logits["pitch"], theirs.logits["pitch"])
+
+
+def test_features_are_computed_anew_and_do_not_reach_the_cache(project: Project) -> None:
+    config = yaml.safe_load(Path(project.config("text")).read_text())
+    config["model"] = {"class_path": "FunctionalsSvc", "init_args": {"functionals": "librosa"}}
+    config["trainer"]["max_epochs"] = 0
+    project.run("fit", "--config", project.write("numbers", {**config, "name": "numbers"}))
+    (cached,) = (default_cache_folder() / "features").glob("librosa-*.sqlite")
+    before = cached.read_bytes()
+    found = stress(project, "numbers", "--conditions", "telephone")
+    clean, telephone = (
+        PartLogits.load(path)
+        for path in sorted((project.runs / "numbers" / "stress" / "kept").rglob("numbers.pt"))
+    )
+    assert not torch.allclose(clean.logits["pitch"], telephone.logits["pitch"])
+    assert found["rule"] is None
+    assert found["conditions"]["telephone"]["8"]["rules"] == {}
+    assert cached.read_bytes() == before
+    assert not list((project.runs / "numbers" / "stress").rglob("*.sqlite"))
 
 
 def test_a_run_that_was_not_tested_is_stressed_on_validation_clips(

@@ -120,7 +120,9 @@ class StressTest:
     def _degraded(self, wanted: Sequence[Degradation]) -> Iterator[ConditionResult]:
         listeners = {name: branch for name, branch in self.branches.items() if depends_on_audio(branch)}
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        # On a terminal the bar goes when it is done; in a log its last states stay.
+        with Progress(*columns, console=console, transient=console.is_terminal) as progress:
             steps = progress.add_task("stress", total=sum(len(one.severities) for one in wanted))
             for degradation in wanted:
                 figures: dict[str, Figures] = {}

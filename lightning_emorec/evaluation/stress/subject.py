@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -86,7 +87,10 @@ def load_subject(run: str, runs: str) -> Subject:
     given = dict(checkpoint["hyper_parameters"])
     tasks, class_path = given.pop("tasks"), given.pop("_class_path", config["model"]["class_path"])
     init_args = {name: value for name, value in given.items() if not name.startswith("_")}
-    model = build_branch({"class_path": class_path, "init_args": init_args}, tasks)
+    with warnings.catch_warnings():
+        # A rule that is built here is a hyper-parameter too; Lightning does not know that nothing is saved again.
+        warnings.filterwarnings("ignore", message=".*is an instance of `nn.Module`.*")
+        model = build_branch({"class_path": class_path, "init_args": init_args}, tasks)
     model.load_state_dict(checkpoint["state_dict"])
     data = _datamodule(config["data"], file)
     if data.tasks != tasks:
@@ -101,7 +105,7 @@ def _datamodule(config: dict[str, Any], file: Path) -> EmotionDataModule:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(EmotionDataModule, "data")
     try:
-        return cast(EmotionDataModule, parser.instantiate_classes(parser.parse_object({"data": config})).data)
+        return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": config})).data)
     except ArgumentError as error:
         reason = " ".join(str(error).split())
         raise EmorecError(

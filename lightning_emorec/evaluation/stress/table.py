@@ -18,18 +18,20 @@ def stress_table(results: StressResults) -> Table:
     """UAR in percent: a row a severity, the undegraded clips first; a column a branch and a rule."""
     title = Text("SYNTHETIC · ", style="bold yellow") if results.synthetic else Text()
     people = f"{results.clips} clips of {results.actors} actor{'' if results.actors == 1 else 's'}"
-    heading = [results.run, f"{results.task} on {PART_NAMES[results.part]}", people, "UAR in %"]
-    title.append(" · ".join(heading), style="bold")
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    told = [results.run, f"{results.task} on {PART_NAMES[results.part]}", people, "UAR in %"]
+    title.append(" · ".join(told), style="bold")
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     table.add_column("", no_wrap=True)
     for kind, name in results.models:
         chosen = kind == "rules" and name == results.rule
-        table.add_column(Text(name), justify="right", overflow="fold", style="bold" if chosen else "")
+        heading = Text(name.replace("_", "_\n"))  # narrow enough for a branch or two on 80 characters
+        table.add_column(heading, justify="right", overflow="fold", style="bold" if chosen else "")
     table.add_row("clean", *_numbers(results, results.clean), end_section=True)
     for condition in results.conditions:
+        table.add_row(Text(condition.name, style="bold"))
         last = list(condition.severities)[-1]
         for severity, figures in condition.severities.items():
-            said = severity_text(condition.name, severity, condition.unit)
+            said = f"  {severity} {condition.unit}".rstrip()
             table.add_row(said, *_numbers(results, figures), end_section=severity == last)
     return table
 
@@ -41,11 +43,6 @@ def print_stress(results: StressResults, page: Path, console: Console | None = N
     for note in results.notes:
         console.print(Text(note), style="dim")
     console.print(Text(f"report {page}"), soft_wrap=True)
-
-
-def severity_text(condition: str, severity: str, unit: str) -> str:
-    """A severity in words, as `white 10 dB SNR` or `missing: audio`."""
-    return f"{condition} {severity} {unit}" if unit else f"{condition}: {severity}"
 
 
 def _numbers(results: StressResults, figures: Figures) -> list[str]:
