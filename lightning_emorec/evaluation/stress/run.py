@@ -91,7 +91,6 @@ class StressTest:
         self.clips = self.data.clips(part)
         self.kept = self._kept(part)
         self.clean = self._clean(part)
-        # Of the degraded audio's part the labels too are in `clean`; rules are solved on validation clips alone.
         self.panel = Panel(subject.fusion, subject.task, self._clean("val") if subject.fusion else {})
 
     def results(self, names: Sequence[str]) -> StressResults:

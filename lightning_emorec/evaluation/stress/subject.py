@@ -26,7 +26,7 @@ class Subject:
 
     Attributes:
         folder: The run folder.
-        identity: Changes with the checkpoint and with the version of this package.
+        identity: Changes with the checkpoint, the weights of features and the version of this package.
         model: With its weights, in evaluation.
         data: The run's datamodule.
         seed: The run's seed.
@@ -97,8 +97,14 @@ def load_subject(run: str, runs: str) -> Subject:
         found = f"{data.tasks} in the corpus"
         raise EmorecError(f"the tasks that the model was trained for, {tasks}", found, "restore the corpus")
     data.corpus.prepare()
-    digest = hashlib.sha256(file.read_bytes() + __version__.encode()).hexdigest()
-    return Subject(folder, digest[:12], model.eval(), data, int(config["seed_everything"]))
+    return Subject(folder, _identity(file, model), model.eval(), data, int(config["seed_everything"]))
+
+
+def _identity(file: Path, model: Branch) -> str:
+    """Hash of the checkpoint, the features with their weights, and the version: what logits depend on."""
+    features = sorted(feature.key for feature in model.features)
+    told = " ".join([__version__, *features]).encode()
+    return hashlib.sha256(told + file.read_bytes()).hexdigest()[:12]
 
 
 def _datamodule(config: dict[str, Any], file: Path) -> EmotionDataModule:
