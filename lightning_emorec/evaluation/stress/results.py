@@ -67,11 +67,11 @@ class StressResults:
 
     @property
     def models(self) -> list[tuple[str, str]]:
-        """`branches` or `rules`, and the name, of all that is scored."""
-        return [
-            *(("branches", name) for name in self.clean.branches),
-            *(("rules", name) for name in self.clean.rules),
-        ]
+        """`branches` or `rules`, and the name, of all that is scored: the chosen rule first, then the branches."""
+        rules = [("rules", name) for name in self.clean.rules]
+        branches = [("branches", name) for name in self.clean.branches]
+        chosen = ("rules", self.rule or "")
+        return [model for model in rules if model == chosen] + branches + [m for m in rules if m != chosen]
 
 
 def figure_of(figures: Figures, kind: str, name: str, metric: str) -> float | None:
