@@ -11,7 +11,9 @@ from importlib import import_module
 
 from lightning_emorec.types import EmorecError
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "stress": "lightning_emorec.evaluation.stress:stress",
+}
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
 
 

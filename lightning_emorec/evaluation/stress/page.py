@@ -1,0 +1,103 @@
+"""stress.html: a curve for each condition, on one page that needs no other file."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lightning_emorec.evaluation.plots import GREY, STYLE, WIDTH_INCHES
+from lightning_emorec.evaluation.standings import PART_NAMES, percent
+from lightning_emorec.evaluation.stress.results import ConditionResult, StressResults, figure_of
+from lightning_emorec.training.run_folder import write_atomically
+
+PAGE = "stress.html"
+
+# Okabe and Ito's colours, with a marker each, so that a line can be told without its colour too.
+LINES = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+)
+DASHES = ("-", "--", ":")  # one more for each round of the colours
+INK = "#111827"
+
+
+def write_page(results: StressResults, folder: Path) -> Path:
+    """Write the page in one step.
+
+    Returns:
+        Its path.
+    """
+    environment = Environment(
+        loader=PackageLoader("lightning_emorec", "evaluation/stress"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    content = {
+        "stress": results,
+        "part": PART_NAMES[results.part],
+        "figure_of": figure_of,
+        "curves": {
+            condition.name: Markup(condition_figure(results, condition)) for condition in results.conditions
+        },
+    }
+    write_atomically(folder / PAGE, environment.get_template(f"{PAGE}.j2").render(content))
+    return folder / PAGE
+
+
+def condition_figure(results: StressResults, condition: ConditionResult) -> str:
+    """Draw UAR from the undegraded clips to the most degraded, as SVG; of the rules, the chosen one."""
+    places = ["clean", *condition.severities]
+    steps = [results.clean, *condition.severities.values()]
+
+    def line(kind: str, name: str) -> list[float]:
+        values = [figure_of(figures, kind, name, "uar") for figures in steps]
+        return [float("nan") if value is None else 100 * value for value in values]
+
+    def paint(axes: Axes) -> None:
+        chance = 100 / results.classes
+        axes.axhline(chance, color=GREY, linestyle=":", linewidth=1, label=f"chance {chance:.1f}")
+        for order, name in enumerate(results.clean.branches):
+            colour, marker = LINES[order % len(LINES)]
+            dash = DASHES[order // len(LINES) % len(DASHES)]
+            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.3}
+            axes.plot(line("branches", name), linestyle=dash if condition.unit else "", label=name, **look)
+        if results.rule is not None and results.rule in results.clean.rules:
+            look = {"color": INK, "marker": "*", "markersize": 7, "linewidth": 2.2}
+            label = f"fusion ({results.rule})"
+            axes.plot(
+                line("rules", results.rule), linestyle="-" if condition.unit else "", label=label, **look
+            )
+        axes.set_xticks(range(len(places)), places)
+        axes.set(ylim=(0, 100), ylabel="UAR, %", xlabel=condition.unit or "what is missing")
+        axes.margins(x=0.04)
+        axes.grid(axis="y")
+        rows = (len(axes.lines) + 1) // 2
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.3)
+        axes.figure.set_size_inches(WIDTH_INCHES, 2.6 + 0.2 * rows)  # type: ignore[union-attr]
+
+    return _svg(paint)
+
+
+def _svg(paint: Any) -> str:
+    text = StringIO()
+    no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        paint(figure.subplots())
+        figure.savefig(text, format="svg", metadata=no_metadata)
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
