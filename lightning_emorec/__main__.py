@@ -42,7 +42,7 @@ def main(args: list[str] | None = None) -> object:
     except EmorecError as error:
         _stop(f"error: {error}", 2)
     except KeyboardInterrupt:
-        _stop("interrupted: run the same command again to go on from the last epoch", 130)
+        _stop("interrupted: run the same command again to go on from what is done", 130)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -62,7 +62,7 @@ def _do(verb: str, args: list[str]) -> object:
     function = getattr(import_module(module), name)
     parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")
     parser.add_function_arguments(function, as_positional=True)
-    return function(**vars(parser.instantiate_classes(parser.parse_args(args))))
+    return function(**vars(parser.instantiate(parser.parse_args(args))))
 
 
 def _log_to_terminal() -> None:

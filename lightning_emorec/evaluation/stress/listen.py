@@ -43,7 +43,9 @@ def listen(
     reader = FeatureReader(FeatureCache(cache), features, audio.at(FEATURE_RATE_HZ))
     reader.fill(clips)
     loader = DataLoader(
-        ClipDataset(clips, data.tasks, audio if hears else None, data.front_end, None, reader),
+        ClipDataset(
+            clips, range(len(clips)), data.tasks, audio if hears else None, data.front_end, None, reader
+        ),
         batch_size=data.batch_size,
         sampler=[(index, 0) for index in range(len(clips))],
         num_workers=data.workers,
@@ -63,11 +65,6 @@ def listen(
 def is_text(feature: Feature) -> bool:
     """Whether a feature is made from words."""
     return isinstance(feature, Transcript | VaderScores)
-
-
-def depends_on_audio(branch: Branch) -> bool:
-    """Whether degraded audio changes what a branch says; words that are not recognised from it stay."""
-    return branch.hears != "nothing" or any(feature.cached for feature in branch.features)
 
 
 def _union(branches: Mapping[str, Branch]) -> list[Feature]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from lightning_emorec.branches import Branch
 from lightning_emorec.evaluation.stress.listen import is_text
-from lightning_emorec.fusion import FusionModule, FusionRule, Weighted
+from lightning_emorec.fusion import FusionModule, FusionRule
 from lightning_emorec.metrics import PartLogits, score
 from lightning_emorec.types import UNLABELLED
 
@@ -79,10 +78,7 @@ class Panel:
         every = list(fusion.specs)
         if list(names) == every:
             return own
-        rule = deepcopy(own)
-        if isinstance(rule, Weighted) and rule.given is not None:
-            given = [rule.given[every.index(name)] for name in names]
-            rule.given = given if any(given) else None
+        rule = own.restricted([every.index(name) for name in names])
         labels = self.validation[names[0]].labels[self.task]
         labelled = labels != UNLABELLED
         stacked = torch.stack([self.validation[name].logits[self.task][labelled] for name in names])

@@ -10,7 +10,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, with_audio
 from lightning_emorec.branches import Branch
 from lightning_emorec.evaluation.stress.conditions import (
     CONDITIONS,
@@ -20,7 +20,7 @@ from lightning_emorec.evaluation.stress.conditions import (
 )
 from lightning_emorec.evaluation.stress.degradation import Degradation
 from lightning_emorec.evaluation.stress.kept import KeptLogits
-from lightning_emorec.evaluation.stress.listen import depends_on_audio, is_text, listen
+from lightning_emorec.evaluation.stress.listen import is_text, listen
 from lightning_emorec.evaluation.stress.page import write_page
 from lightning_emorec.evaluation.stress.panel import MODALITIES, Figures, Panel, modalities
 from lightning_emorec.evaluation.stress.results import ConditionResult, StressResults, write_results
@@ -88,14 +88,14 @@ class StressTest:
         self.skipped = list(skip)
         self.part = part
         self.data = subject.data
-        self.clips = self.data.clips(part)
+        self.clips = with_audio(self.data.clips(part))
         self.kept = self._kept(part)
         self.clean = self._clean(part)
         self.panel = Panel(subject.fusion, subject.task, self._clean("val") if subject.fusion else {})
 
     def results(self, names: Sequence[str]) -> StressResults:
         """Judge under the named conditions."""
-        wanted = degradations(names, self.data.clips("train"), self.data.audio)
+        wanted = degradations(names, with_audio(self.data.clips("train")), self.data.audio)
         found = list(self._degraded(wanted))
         if MISSING in names and (missing := self._missing()).severities:
             found.append(missing)
@@ -117,7 +117,7 @@ class StressTest:
         )
 
     def _degraded(self, wanted: Sequence[Degradation]) -> Iterator[ConditionResult]:
-        listeners = {name: branch for name, branch in self.branches.items() if depends_on_audio(branch)}
+        listeners = {name: branch for name, branch in self.branches.items() if branch.needs_audio}
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         console = Console(stderr=True)
         # On a terminal the bar goes when it is done; in a log its last states stay.
@@ -158,12 +158,12 @@ class StressTest:
 
     def _kept(self, part: Part) -> KeptLogits:
         folder = self.subject.folder / "stress" / "kept" / f"{self.subject.identity}-{part}"
-        return KeptLogits(folder, [clip.id for clip in self.data.clips(part)])
+        return KeptLogits(folder, [clip.id for clip in with_audio(self.data.clips(part))])
 
     def _listen(
         self, part: Part, audio: AudioStore, branches: Mapping[str, Branch], cache: Path
     ) -> dict[str, PartLogits]:
-        return listen(branches, self.data, self.data.clips(part), audio, cache)
+        return listen(branches, self.data, with_audio(self.data.clips(part)), audio, cache)
 
     def _listen_clean(self, part: Part, branches: Mapping[str, Branch], cache: Path) -> dict[str, PartLogits]:
         return self._listen(
@@ -172,6 +172,8 @@ class StressTest:
 
     def _notes(self) -> list[str]:
         notes = [f"{name} was skipped: every rule is solved again without it." for name in self.skipped]
+        if mute := len(self.data.clips(self.part)) - len(self.clips):
+            notes.append(f"{mute} clips have no audio and are left out.")
         for name, branch in self.branches.items():
             if any(is_text(feature) and not feature.cached for feature in branch.features):
                 notes.append(f"{name} reads given transcripts, which worse audio leaves as they are.")
