@@ -61,6 +61,11 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, tones: Path) -> Project:
+    """A project of its own for each test."""
+    return make_project(tmp_path, tones)
+
+
+def make_project(folder: Path, tones: Path) -> Project:
     """`text` and `audio` branches and `fused` over both, two epochs each."""
     data = {
         "corpus": {
@@ -80,7 +85,7 @@ def project(tmp_path: Path, tones: Path) -> Project:
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
-    made = Project(tmp_path)
+    made = Project(folder)
     text = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
     audio = {"class_path": "AudioCnn", "init_args": {"width": 4, "stages": 2}}
     made.write("text", {"name": "text", "model": text, "data": data, "trainer": trainer})
