@@ -28,8 +28,8 @@ class System:
 
     @property
     def label(self) -> str:
-        """As in `log_linear (out-of-fold)`."""
-        ways = {None: "", "val": " (validation split)", "oof": " (out-of-fold)"}
+        """As in `log_linear (out of fold)`."""
+        ways = {None: "", "val": " (validation split)", "oof": " (out of fold)"}
         return self.name + ways[self.way]
 
 

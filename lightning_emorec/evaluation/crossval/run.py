@@ -55,6 +55,7 @@ def run_cells(cells: Sequence[Cell], jobs: int, finish: Callable[[Cell], None]) 
             while pool.turn():
                 progress.update(bar, completed=pool.done, description=pool.description)
                 time.sleep(POLL_S)
+            progress.update(bar, completed=pool.done, description="")
         except KeyboardInterrupt:
             progress.update(bar, description="stopping")
             raise

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lightning_emorec.evaluation.crossval.results import CrossvalResults
+from lightning_emorec.evaluation.crossval.results import CrossvalResults, System, Way
 from lightning_emorec.evaluation.crossval.summary import (
     Spread,
     system_scores,
@@ -17,15 +17,15 @@ from lightning_emorec.evaluation.crossval.summary import (
     weight_spreads,
 )
 from lightning_emorec.evaluation.standings import percent
-from lightning_emorec.fusion import RULES
 
 PERCENT = {
-    "accuracy": "accuracy",
+    "accuracy": "acc.",
     "uar": "UAR",
-    "macro_f1": "macro-F1",
-    "weighted_f1": "weighted F1",
+    "macro_f1": "F1",
+    "weighted_f1": "wtd. F1",
     "ece": "ECE",
 }
+HEADINGS: dict[Way, str] = {"val": "validation split:", "oof": "out of fold:"}
 
 
 def scores_table(results: CrossvalResults) -> Table:
@@ -33,21 +33,30 @@ def scores_table(results: CrossvalResults) -> Table:
     task = next(iter(results.tasks))
     title = _title(results, f"{task} on {len(results.clips)} test clips, pooled over folds, in %")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    for heading in [*PERCENT.values(), "NLL", "UAR by fold"]:
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for heading in [*PERCENT.values(), "NLL", "UAR SD"]:
+        table.add_column(heading, justify="right")
+    way: Way | None = None
     for system in results.systems:
-        if system.way and system.name == next(iter(RULES)):
+        if system.way and system.way != way:
             table.add_section()
-        found = system_scores(results, system)[task]
-        cells = [_percents(found["seeds"][metric]) for metric in PERCENT]
-        cells += [_numbers(found["seeds"]["nll"]), _percents(found["folds"]["uar"])]
-        chosen = system == results.chosen and system.way is not None
-        label = Text(f"{system.label}, chosen" if chosen else system.label)
-        table.add_row(label, *cells, style="bold" if chosen else None)
-    for name, reason in results.left_out.items():
-        table.add_row(Text(f"{name}\nleft out: {reason}"), style="yellow")
+            table.add_row(Text(HEADINGS[system.way], style="italic"))
+        way = system.way
+        table.add_row(*_line(results, system, task), style="bold" if _is_chosen(results, system) else None)
+    for name in results.left_out:
+        table.add_row(Text(f"{name}: left out"), style="yellow")
     return table
+
+
+def _line(results: CrossvalResults, system: System, task: str) -> list[str | Text]:
+    found = system_scores(results, system)[task]
+    name = Text(f"{system.name} (chosen)" if _is_chosen(results, system) else system.name)
+    pooled = [_percents(found["seeds"][metric]) for metric in PERCENT]
+    return [name, *pooled, _numbers(found["seeds"]["nll"]), percent(found["folds"]["uar"]["sd"])]
+
+
+def _is_chosen(results: CrossvalResults, system: System) -> bool:
+    return system.way is not None and system == results.chosen
 
 
 def weights_table(results: CrossvalResults) -> Table:
@@ -71,15 +80,20 @@ def how_solved(results: CrossvalResults) -> list[str]:
     """In a sentence each, what the rules of either way were solved on."""
     if results.chosen.way is None:
         return []
-    said = [f"validation split: rules solved on {_range(results, 'val')} validation clips of a fold"]
-    if results.inner:
-        said.append(
-            f"out-of-fold: rules solved on {_range(results, 'oof')} clips of a fold's training and validation "
-            f"actors, from {results.inner} inner folds of them"
-        )
+    said = [f"validation split: rules solved on the {_range(results, 'val')} validation clips of a fold"]
     if results.inner and results.single:
         named = ", ".join(results.single)
-        said.append(f"too dear for inner folds, so from its single validation split: {named}")
+        said.append(
+            f"out of fold: rules solved on the {_range(results, 'oof')} validation clips of a fold, for which all "
+            f"branches have logits. {named}: too dear for inner folds, so logits of the single validation split; the others: "
+            f"out-of-fold logits of {results.inner} inner folds"
+        )
+    elif results.inner:
+        said.append(
+            f"out of fold: rules solved on the {_range(results, 'oof')} clips of a fold's training and validation "
+            f"actors, judged by branches trained on the rest of {results.inner} inner folds"
+        )
+    said += [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
     return said
 
 
@@ -89,6 +103,7 @@ def print_results(results: CrossvalResults, folder: Path, console: Console | Non
     console.print(scores_table(results))
     if results.chosen.way:
         console.print(weights_table(results))
+    console.print(Text("UAR SD: standard deviation of the UAR of single folds"))
     for sentence in how_solved(results):
         console.print(Text(sentence))
     console.print(Text(f"results {folder}"), soft_wrap=True)

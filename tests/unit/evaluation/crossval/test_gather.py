@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from io import StringIO
 from math import e
 from pathlib import Path
@@ -80,7 +81,9 @@ def test_a_branch_without_inner_folds_restricts_the_rules_to_validation_clips(fo
     results = gather(folder)
     assert {tuple(cell.solved_on.values()) for cell in results.cells} == {(4, 4)}
     assert shares(folder, "oof") == [pytest.approx({"sound": 1.0, "words": 0.0})] * 2
-    assert "too dear for inner folds, so from its single validation split: sound" in how_solved(results)
+    said_so = how_solved(results)[1]
+    assert "on the 4 validation clips" in said_so
+    assert "sound: too dear for inner folds" in said_so
 
 
 def test_labels_predictions_and_actors_come_clip_by_clip(folder: Path) -> None:
@@ -91,6 +94,27 @@ def test_labels_predictions_and_actors_come_clip_by_clip(folder: Path) -> None:
     assert judged.labels.tolist() == LABELS * 2
     assert judged.predicted.tolist() == [[1, 0, 0, 1, 1, 1, 0, 1]]
     assert judged.logits.shape == (1, 8, 2)
+
+
+def test_seeds_are_pooled_apart_and_spread(folder: Path) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    more = []
+    for cell in plan["cells"]:
+        again = cell["folder"].replace("seed1", "seed2")
+        shutil.copytree(folder / cell["folder"], folder / again)
+        content = json.loads((folder / again / "cell.json").read_text())
+        (folder / again / "cell.json").write_text(json.dumps({**content, "seed": 2}))
+        more.append({**cell, "seed": 2, "folder": again})
+    said(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
+        folder / "seed2-fold1" / "logits" / "test" / "sound.pt"
+    )
+    (folder / "plan.json").write_text(json.dumps({**plan, "cells": [*plan["cells"], *more]}))
+    results = gather(folder)
+    found = summary(results)["branches"]["sound"]["mood"]
+    assert [(of["seed"], of["accuracy"]) for of in found["pooled"]] == [(1, 7 / 8), (2, 4 / 8)]
+    assert found["seeds"]["accuracy"] == {"mean": 5.5 / 8, "sd": pytest.approx(0.2651650)}  # 3/16 × sqrt 2
+    assert len(found["by_fold"]) == 4
+    assert results.judged(SOUND).predicted.shape == (2, 8)
 
 
 def test_a_fold_that_is_not_done_is_named(folder: Path) -> None:
@@ -145,11 +169,11 @@ def test_the_json_has_both_ways_and_seconds(folder: Path) -> None:
 
 def test_the_table_shows_branches_rules_and_weights(folder: Path) -> None:
     out = StringIO()
-    print_results(gather(folder), folder, Console(file=out, width=160))
+    print_results(gather(folder), folder, Console(file=out, width=80))
     text = out.getvalue()
     assert "mood on 8 test clips" in text
     assert "87.5" in text
-    assert "log_linear (out-of-fold), chosen" in text
+    assert "log_linear (chosen)" in text
     assert "0.67 ± 0.47" in text
 
 
