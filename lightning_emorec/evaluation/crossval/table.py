@@ -85,8 +85,8 @@ def how_solved(results: CrossvalResults) -> list[str]:
         named = ", ".join(results.single)
         said.append(
             f"out of fold: rules solved on the {_range(results, 'oof')} validation clips of a fold, for which all "
-            f"branches have logits. {named}: too dear for inner folds, so logits of the single validation split; the others: "
-            f"out-of-fold logits of {results.inner} inner folds"
+            f"branches have logits. {named}: too dear for inner folds, so logits of the single validation split; "
+            f"the others: out-of-fold logits of {results.inner} inner folds"
         )
     elif results.inner:
         said.append(
