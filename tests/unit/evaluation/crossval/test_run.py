@@ -159,8 +159,9 @@ def test_a_fit_that_outlives_us_keeps_its_cell_locked(tmp_path: Path, fit: Any) 
     at_work = work.Work(made, lock, os.environ)
     at_work.advance()
     lock.close()  # as a killed process would
-    assert try_lock(made.folder) is None
-    (tmp_path / "go").touch()
+    refused = try_lock(made.folder) is None
+    (tmp_path / "go").touch()  # before anything is asserted: nothing else ends the script
+    assert refused
     deadline = time.monotonic() + 20
     while (free := try_lock(made.folder)) is None and time.monotonic() < deadline:
         time.sleep(0.02)
