@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from importlib import import_module
 from lightning_emorec.types import EmorecError
 
 VERBS: dict[str, str] = {
+    "crossval": "lightning_emorec.evaluation.crossval.verb:crossval",
     "stress": "lightning_emorec.evaluation.stress:stress",
 }
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
@@ -55,9 +57,15 @@ def main(args: list[str] | None = None) -> object:
 
 
 def _do(verb: str, args: list[str]) -> object:
-    """Run the function of a verb with the arguments that its signature asks for."""
+    """Run the function of a verb with the arguments that its signature asks for.
+
+    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts.
+    """
     from jsonargparse import ArgumentParser
 
+    if "--" in args:
+        cut = args.index("--")
+        args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]
     module, name = VERBS[verb].split(":")
     function = getattr(import_module(module), name)
     parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")

@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -45,6 +46,7 @@ from lightning_emorec.training import (
     refuse_other_tasks,
     take_override_flags,
     with_config_of_checkpoint,
+    write_atomically,
 )
 from lightning_emorec.types import EmorecError
 
@@ -94,6 +96,7 @@ class EmorecCLI(LightningCLI):
             default=False,
             help="Score the training clips too, as they are: what the model fits better than it generalises.",
         )
+        parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -115,6 +118,9 @@ class EmorecCLI(LightningCLI):
         if self.subcommand == "fit":
             self._inline_branches(config)
         plain = self._dump(config)
+        if (file := plain.pop("resolve_to")) is not None:
+            write_atomically(Path(file), yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+            raise SystemExit(0)
         if self.subcommand == "fit":
             refuse_other_hyperparameters(config.ckpt_path, plain["model"])
         else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from lightning_emorec.evaluation.results import PartResults, RunResults
 from lightning_emorec.training.run_folder import write_atomically
-from lightning_emorec.types import UNLABELLED
+from lightning_emorec.types import UNLABELLED, Clip, Tasks
 
 Row = dict[str, str]
 
@@ -26,44 +26,53 @@ def write_files(results: RunResults, folder: Path) -> None:
         results: What the run found.
         folder: The run folder.
     """
-    metrics = json.dumps(_plain(results.metrics()), indent=2, ensure_ascii=False, allow_nan=False)
+    metrics = json.dumps(plain(results.metrics()), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / "metrics.json", metrics + "\n")
-    columns = ["actor", "split", "task", "label", "predicted", *_probability_columns(results)]
-    rows = _rows(results, results.output)
-    write_atomically(folder / "predictions.csv", _csv(["clip", *columns], rows))
+    columns = ["actor", "split", "task", "label", "predicted", *probability_columns(results.tasks)]
+    rows = prediction_rows(results.tasks, results.clips, results.output)
+    write_atomically(folder / "predictions.csv", as_csv(["clip", *columns], rows))
     if results.branches:
         rows = (
-            {**row, "branch": n} for n, parts in results.branches.items() for row in _rows(results, parts)
+            {**row, "branch": name}
+            for name, parts in results.branches.items()
+            for row in prediction_rows(results.tasks, results.clips, parts)
         )
-        write_atomically(folder / "branch_predictions.csv", _csv(["clip", "branch", *columns], rows))
+        write_atomically(folder / "branch_predictions.csv", as_csv(["clip", "branch", *columns], rows))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Round, and put null for what JSON has no number for."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float):
         return round(value, DECIMALS) if math.isfinite(value) else None
     return value
 
 
-def _probability_columns(results: RunResults) -> list[str]:
+def probability_columns(tasks: Tasks) -> list[str]:
     """One column for each class of any task; tasks may share a class name, as a row has one task only."""
-    return list(dict.fromkeys(f"p_{name}" for classes in results.tasks.values() for name in classes))
+    return list(dict.fromkeys(f"p_{name}" for classes in tasks.values() for name in classes))
 
 
-def _rows(results: RunResults, parts: PartResults) -> Iterator[Row]:
+def prediction_rows(tasks: Tasks, clips: Mapping[str, Clip], parts: PartResults) -> Iterator[Row]:
+    """A row for each clip of each part and each task.
+
+    Args:
+        tasks: Task name -> class names.
+        clips: The clips by id.
+        parts: The logits of a model.
+    """
     for part, values in parts.items():
         for task, logits in values.logits.items():
-            classes, labels = results.tasks[task], values.labels[task].tolist()
+            classes, labels = tasks[task], values.labels[task].tolist()
             probabilities = logits.double().softmax(dim=-1).tolist()  # clips × classes
             predicted = logits.argmax(dim=-1).tolist()
             for row, clip in enumerate(values.clip_ids):
                 yield {
                     "clip": clip,
-                    "actor": results.clips[clip].actor,
+                    "actor": clips[clip].actor,
                     "split": part,
                     "task": task,
                     "label": "" if labels[row] == UNLABELLED else classes[labels[row]],
@@ -72,7 +81,8 @@ def _rows(results: RunResults, parts: PartResults) -> Iterator[Row]:
                 }
 
 
-def _csv(columns: list[str], rows: Iterable[Row]) -> str:
+def as_csv(columns: list[str], rows: Iterable[Row]) -> str:
+    """The text of a table with a header."""
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -73,10 +73,7 @@ class FusionModule(ClosedFormBranch):
         if not branches:
             raise EmorecError("at least one branch to fuse", "none", "add to model.init_args.branches")
         rule = rule or LogLinear()
-        self.rule_name = next(
-            (name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__
-        )
-        rules = {**{name: kind() for name, kind in RULES.items()}, self.rule_name: rule}
+        self.rule_name, rules = compared_rules(rule)
         self.rules, self.rules_without_audio = (
             nn.ModuleDict(
                 {
@@ -271,6 +268,12 @@ class FusionModule(ClosedFormBranch):
 
     def _stack(self, logits: Mapping[str, Logits], task: str) -> Tensor:
         return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)
+
+
+def compared_rules(rule: FusionRule) -> tuple[str, dict[str, FusionRule]]:
+    """The name of the chosen rule, and the rules that it is compared with, itself among them."""
+    chosen = next((name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__)
+    return chosen, {**{name: kind() for name, kind in RULES.items()}, chosen: rule}
 
 
 def _spec(config: Path_fr | dict[str, Any]) -> dict[str, Any]:

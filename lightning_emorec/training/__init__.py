@@ -12,7 +12,7 @@ from lightning_emorec.training.run_config import (
     refuse_other_tasks,
     with_config_of_checkpoint,
 )
-from lightning_emorec.training.run_folder import is_done, locked, mark_done
+from lightning_emorec.training.run_folder import is_done, locked, mark_done, write_atomically
 
 __all__ = [
     "PLAN_VARIABLE",
@@ -32,4 +32,5 @@ __all__ = [
     "refuse_other_tasks",
     "take_override_flags",
     "with_config_of_checkpoint",
+    "write_atomically",
 ]

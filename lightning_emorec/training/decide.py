@@ -68,7 +68,7 @@ def _decide_fusion(
         specs, data.tasks, data.parts, config["model"]["init_args"]["missing_branch"]
     )
     prints = {name: fingerprint(branches[name], clips, branch_features(specs[name])) for name in names}
-    folder = open_folder(config, config["name"], fingerprint(_with_prints(config, prints), clips, []), held)
+    folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
     folders, seconds = {}, {}
     for name in names:
         folders[name] = Path(config["runs"]) / BRANCHES / f"{name}-{prints[name]}"
@@ -78,10 +78,17 @@ def _decide_fusion(
     return RunPlan(folder, folders, left_out, seconds)
 
 
-def _with_prints(config: Config, prints: dict[str, str]) -> Config:
-    """The config with each branch named by its fingerprint, which says all that its own config does."""
+def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) -> str:
+    """The fingerprint of a fusion: each branch's own says all that its config does.
+
+    Args:
+        config: The fused run's resolved config.
+        prints: Branch name -> fingerprint, of the branches that are fused.
+        clips: What `describe_clips` said.
+    """
     model = config["model"]
-    return {**config, "model": {**model, "init_args": {**model["init_args"], "branches": prints}}}
+    with_prints = {**model, "init_args": {**model["init_args"], "branches": dict(prints)}}
+    return fingerprint({**config, "model": with_prints}, clips, [])
 
 
 def open_folder(config: Config, name: str, print_: str, held: ExitStack) -> Path:

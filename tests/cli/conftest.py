@@ -61,12 +61,12 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, tones: Path) -> Project:
-    """`text` and `audio` branches and `fused` over both, two epochs each."""
+    """A project of its own for each test."""
     return make_project(tmp_path, tones)
 
 
 def make_project(folder: Path, tones: Path) -> Project:
-    """Write the configs of `project` into a folder."""
+    """`text` and `audio` branches and `fused` over both, two epochs each."""
     data = {
         "corpus": {
             "class_path": "ManifestCorpus",

@@ -1,0 +1,84 @@
+"""Brings what a cell's `fit`s found into the cell's folder, which then needs no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from lightning_emorec.branches import logits_file
+from lightning_emorec.evaluation.crossval.cells import Cell, Step
+from lightning_emorec.evaluation.crossval.logits import join, select
+from lightning_emorec.metrics import PartLogits
+from lightning_emorec.training.run_folder import write_atomically
+from lightning_emorec.types import Clip, EmorecError
+
+CELL = "cell.json"
+
+Source = Literal["val", "test", "inner"]
+
+
+def is_collected(cell: Cell) -> bool:
+    """Whether the cell's folder holds all that this cell would compute."""
+    file = cell.folder / CELL
+    return file.is_file() and json.loads(file.read_text(encoding="utf8"))["fingerprint"] == cell.fingerprint
+
+
+def branch_file(cell_folder: Path, branch: str, source: Source) -> Path:
+    """Where a cell keeps a branch's logits: `inner` are out-of-fold, of all that the outer fold learns from."""
+    return cell_folder / "logits" / source / f"{branch}.pt"
+
+
+def collect(cell: Cell) -> None:
+    """Copy the logits, join those of the inner folds, and write cell.json last.
+
+    Raises:
+        EmorecError: Logits that are kept are not those of the cell's clips.
+    """
+    parts = cell.fold.parts
+    for branch, folder in cell.stores.items():
+        val = _load(logits_file(folder, "val"), parts.val, cell.run)
+        test = _load(logits_file(folder, "test"), parts.test, cell.run)
+        val.save(branch_file(cell.folder, branch, "val"))
+        test.save(branch_file(cell.folder, branch, "test"))
+    for branch, steps in cell.inner.items():
+        joined = join([PartLogits.load(logits_file(step.folder, "test")) for step in steps])
+        learned_from = [clip.id for clip in cell.fold.learned_from]
+        select(joined, learned_from).save(branch_file(cell.folder, branch, "inner"))
+    content = {
+        "fingerprint": cell.fingerprint,
+        "seed": cell.seed,
+        "fold": cell.fold.index,
+        "inner": list(cell.inner),
+        "actors": parts.actors,
+        "seconds": _seconds(cell),
+        "versions": _metrics(cell.run.folder)["versions"],
+        "clips": [
+            {"id": clip.id, "actor": clip.actor, "text": clip.text, "labels": clip.labels}
+            for clip in parts.test
+        ],
+    }
+    write_atomically(cell.folder / CELL, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _load(file: Path, clips: Sequence[Clip], run: Step) -> PartLogits:
+    logits = PartLogits.load(file)
+    if logits.clip_ids != [clip.id for clip in clips]:
+        # The folder of a branch keeps the logits of the last test only; another run tested on other actors.
+        found = f"those of others in {file}"
+        raise EmorecError("logits of this fold's clips", found, f"delete {run.folder} and run it again")
+    return logits
+
+
+def _seconds(cell: Cell) -> dict[str, float]:
+    """`fit` and `inner NAME` -> wall time that they took when they were computed."""
+    spent = {"fit": [cell.run], **{f"inner {name}": steps for name, steps in cell.inner.items()}}
+    return {
+        label: round(sum(sum(_metrics(step.folder)["seconds"].values()) for step in steps), 2)
+        for label, steps in spent.items()
+    }
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads((folder / "metrics.json").read_text(encoding="utf8")))

@@ -1,0 +1,125 @@
+"""Runs the `fit`s of one cell, one after the other, each in a child process that writes to the cell's log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from lightning_emorec.evaluation.crossval.cells import Cell, Step
+from lightning_emorec.training.plan import PLAN_VARIABLE
+from lightning_emorec.training.run_folder import write_atomically
+from lightning_emorec.types import EmorecError
+
+log = logging.getLogger(__name__)
+
+LOG = "fit.log"
+FIT_CONFIG = "fit.yaml"
+
+PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
+
+
+class Work:
+    """A cell that is being computed.
+
+    Args:
+        cell: Which.
+        lock: On the cell's folder.
+        environment: For its children.
+    """
+
+    def __init__(self, cell: Cell, lock: IO[str], environment: Mapping[str, str]) -> None:
+        self.cell = cell
+        self.current: Step | None = None
+        self._lock = lock
+        self._environment = dict(environment)
+        self._steps = deque(step for step in cell.steps if not step.is_done)
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """What all its children say."""
+        return self.cell.folder / LOG
+
+    @property
+    def left(self) -> int:
+        """How many `fit`s are not done yet."""
+        return len(self._steps) + (self._child is not None)
+
+    def advance(self) -> bool:
+        """Start the next `fit` if none runs; does not wait.
+
+        Returns:
+            Whether all are done.
+
+        Raises:
+            EmorecError: One failed; its last line is told.
+        """
+        if self._child is not None:
+            code = self._child.poll()
+            if code is None:
+                return False
+            self._child = None
+            if code or self.current is None or not self.current.is_done:
+                raise self._failure(code)
+        if not self._steps:
+            return True
+        self.current = self._steps.popleft()
+        self._child = self._start(self.current)
+        return False
+
+    def interrupt(self) -> None:
+        """Tell a `fit` that runs, and the processes it started, to stop after leaving a checkpoint."""
+        self._signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """Wait for a `fit` that was interrupted, end it if it does not stop, and give the lock back."""
+        if self._child is not None:
+            try:
+                self._child.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._child.wait()
+        self._lock.close()
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self._child is not None and self._child.poll() is None:
+            os.killpg(self._child.pid, which)
+
+    def _start(self, step: Step) -> subprocess.Popen[bytes]:
+        environment = {key: value for key, value in self._environment.items() if key != PLAN_VARIABLE}
+        if step.handed_over:
+            environment[PLAN_VARIABLE] = step.handed_over.as_text()
+        # A `fit` that is handed its folder leaves no config of its own there.
+        config = step.folder / "config.yaml" if step.handed_over else self.cell.folder / FIT_CONFIG
+        write_atomically(config, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
+        with self.log_file.open("ab") as output:
+            output.write(f"\n== {step.label}: {step.folder}\n".encode())
+            output.flush()
+            return subprocess.Popen(
+                [sys.executable, "-m", "lightning_emorec", "fit", "--config", str(config)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[self._lock.fileno()],
+                start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
+            )
+
+    def _failure(self, code: int | None) -> EmorecError:
+        label = self.current.label if self.current else "fit"
+        lines = self.log_file.read_text(encoding="utf8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+        return EmorecError(
+            f"{self.cell.name}, {label}, to finish",
+            f"exit status {code}, and last: {last}",
+            f"see {self.log_file}, and run the same command again",
+        )
