@@ -9,10 +9,13 @@ import os
 import sys
 import warnings
 from importlib import import_module
+from inspect import signature
+from typing import get_type_hints
 
 from lightning_emorec.types import EmorecError
 
 VERBS: dict[str, str] = {
+    "compare": "lightning_emorec.evaluation.comparison:compare",
     "crossval": "lightning_emorec.evaluation.crossval.verb:crossval",
     "stress": "lightning_emorec.evaluation.stress:stress",
 }
@@ -59,7 +62,8 @@ def main(args: list[str] | None = None) -> object:
 def _do(verb: str, args: list[str]) -> object:
     """Run the function of a verb with the arguments that its signature asks for.
 
-    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts.
+    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A required
+    parameter that is a list of texts takes one word or more, as in `compare RUN RUN`.
     """
     from jsonargparse import ArgumentParser
 
@@ -69,7 +73,11 @@ def _do(verb: str, args: list[str]) -> object:
     module, name = VERBS[verb].split(":")
     function = getattr(import_module(module), name)
     parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")
-    parser.add_function_arguments(function, as_positional=True)
+    required = [name for name, of in signature(function).parameters.items() if of.default is of.empty]
+    lists = [name for name in required if get_type_hints(function)[name] == list[str]]
+    for name in lists:
+        parser.add_argument(name, nargs="+", type=str, metavar=name.upper())
+    parser.add_function_arguments(function, as_positional=True, skip=set(lists))
     return function(**vars(parser.instantiate(parser.parse_args(args))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -135,16 +136,31 @@ def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A clip taken for another class, and the probability given to that class."""
+    """A clip taken for another class, and the probability given to that class.
+
+    Attributes:
+        clip: The clip.
+        label: What it is.
+        predicted: What it was taken for.
+        probability: Of that.
+        read: Transcript that the model read, where its words are not those that the corpus gives.
+    """
 
     clip: Clip
     label: str
     predicted: str
     probability: float
+    read: str | None
 
 
-def mistakes(answers: Answers, clips: Mapping[str, Clip]) -> list[Mistake]:
-    """The clips that are wrong, the surest first."""
+def mistakes(answers: Answers, clips: Mapping[str, Clip], texts: Mapping[str, str]) -> list[Mistake]:
+    """The clips that are wrong, the surest first.
+
+    Args:
+        answers: What the model says.
+        clips: The clips by id.
+        texts: Clip -> what the model read of it, if it reads.
+    """
     wrong = (~answers.right).nonzero().flatten()
     surest = wrong[torch.argsort(answers.confidence[wrong], descending=True, stable=True)]
     return [
@@ -153,6 +169,16 @@ def mistakes(answers: Answers, clips: Mapping[str, Clip]) -> list[Mistake]:
             answers.classes[int(answers.labels[index])],
             answers.classes[int(answers.predicted[index])],
             float(answers.confidence[index]),
+            _misread(clips[answers.clip_ids[index]].text, texts.get(answers.clip_ids[index])),
         )
         for index in surest.tolist()
     ]
+
+
+def _misread(said: str | None, read: str | None) -> str | None:
+    """What was read, unless it is what was said but for case and punctuation."""
+    return None if read is None or (said is not None and _words(said) == _words(read)) else read
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from lightning_emorec.evaluation.judgement import Judgement
 from lightning_emorec.evaluation.results import PartResults, RunResults
 from lightning_emorec.training.run_folder import write_atomically
 from lightning_emorec.types import UNLABELLED, Clip, Tasks
@@ -19,14 +20,16 @@ Row = dict[str, str]
 DECIMALS = 6
 
 
-def write_files(results: RunResults, folder: Path) -> None:
+def write_files(results: RunResults, judgement: Judgement, folder: Path) -> None:
     """Write metrics.json, predictions.csv and, for a fusion, branch_predictions.csv, each in one step.
 
     Args:
         results: What the run found.
+        judgement: How far it can be trusted.
         folder: The run folder.
     """
-    metrics = json.dumps(plain(results.metrics()), indent=2, ensure_ascii=False, allow_nan=False)
+    content = {**results.metrics(), **judgement.metrics()}
+    metrics = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / "metrics.json", metrics + "\n")
     columns = ["actor", "split", "task", "label", "predicted", *probability_columns(results.tasks)]
     rows = prediction_rows(results.tasks, results.clips, results.output)

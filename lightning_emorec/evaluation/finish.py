@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from lightning_emorec.evaluation.files import write_files
+from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
@@ -22,10 +23,13 @@ def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path]) -
         folder: The run folder.
         branch_folders: Branch name -> its run folder, for the learning curves.
     """
-    write_files(results, folder)
+    judgement = judge(results)
+    write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
     curves = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
-    report = write_report(results, folder, {name: path for name, path in curves.items() if path.is_file()})
+    report = write_report(
+        results, judgement, folder, {name: path for name, path in curves.items() if path.is_file()}
+    )
     mark_done(folder)
-    print_results(results, report)
+    print_results(results, judgement, report)

@@ -9,8 +9,9 @@ import torch
 
 from lightning_emorec import __version__
 from lightning_emorec.branches import Branch
-from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.evaluation.results import FusionSummary, PartResults, RunResults
+from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training import RunPlan
 from lightning_emorec.types import Part
@@ -51,6 +52,7 @@ def gather_results(
         seconds={stage: round(spent, 2) for stage, spent in {**plan.seconds, **seconds}.items()},
         versions=_versions(model),
         config=config,
+        texts=transcripts(model, data, "test" if "test" in model.results else "val"),
     )
 
 
@@ -64,6 +66,24 @@ def _summary(fusion: FusionModule) -> FusionSummary:
     shares = rule.shares
     weights = None if shares is None else dict(zip(fusion.specs, shares, strict=True))
     return FusionSummary(fusion.rule_name, weights, rule.temperature)
+
+
+def transcripts(model: Branch, data: EmotionDataModule, part: Part) -> dict[str, str]:
+    """What a model read of each clip of a part, by the first of its transcripts; empty if it reads nothing.
+
+    Args:
+        model: After its loops, so that its features are computed.
+        data: Its datamodule.
+        part: Which part.
+    """
+    sources = [of.transcript if isinstance(of, VaderScores) else of for of in model.features]
+    read = next((source for source in sources if isinstance(source, Transcript)), None)
+    if read is None:
+        return {}
+    reader = FeatureReader(FeatureCache(data.cache), [read], data.audio.at(FEATURE_RATE_HZ))
+    clips = [clip for clip in data.clips(part) if clip.path is not None or not read.cached]
+    reader.index(clips)
+    return {clip.id: read.collate([reader(clip)[read.key]])[0] for clip in clips}
 
 
 def _versions(model: Branch) -> dict[str, str]:

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lightning_emorec.evaluation.breakdown import ActorRow, ConfidenceBin
+from lightning_emorec.evaluation.breakdown import ConfidenceBin
+from lightning_emorec.evaluation.calibration import RiskCoverage
 from lightning_emorec.evaluation.curves import Curve
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the confusion matrix has one hue.
@@ -31,7 +32,6 @@ STYLE = {
     "legend.fontsize": 8,
 }
 WIDTH_INCHES = 4.4  # one column of a page; on a phone it still can be read
-MOST_ACTORS = 40
 
 
 def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
@@ -60,35 +60,7 @@ def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
 
-    return _svg((side, side), paint)
-
-
-def actors_figure(rows: Sequence[ActorRow], mean: float, chance: float) -> str:
-    """Draw each actor's accuracy as a dot, beside the mean over clips and chance.
-
-    Args:
-        rows: The actors; of more than 40, those with the most clips are drawn.
-        mean: Accuracy over all clips.
-        chance: Accuracy of the largest class.
-    """
-    most = sorted(rows, key=lambda row: row.clips, reverse=True)[:MOST_ACTORS]
-    shown = [row for row in rows if row in most]
-
-    def paint(axes: Axes) -> None:
-        heights = list(range(len(shown)))
-        values = [100 * row.accuracy for row in shown]
-        axes.axvline(100 * chance, color=GREY, linestyle=":", label=f"chance {100 * chance:.1f}")
-        axes.axvline(100 * mean, color=ORANGE, linestyle="--", label=f"all clips {100 * mean:.1f}")
-        axes.scatter(values, heights, color=BLUE, s=36, zorder=3)
-        for value, height in zip(values, heights, strict=True):
-            place, box = (value + 2, height), {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-            axes.text(*place, f"{value:.0f}", va="center", fontsize=7, bbox=box, zorder=2.5)
-        axes.set_yticks(heights, [f"{row.actor} ({row.clips})" for row in shown])
-        axes.set(xlim=(0, 108), ylim=(len(shown) - 0.4, -0.8), xlabel="accuracy, %", ylabel="actor (clips)")
-        axes.grid(axis="y")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=-1.8)
-
-    return _svg((WIDTH_INCHES, 1.2 + 0.26 * len(shown)), paint)
+    return svg((side, side), paint)
 
 
 def weights_figure(weights: Mapping[str, float]) -> str:
@@ -107,7 +79,7 @@ def weights_figure(weights: Mapping[str, float]) -> str:
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
 
-    return _svg((WIDTH_INCHES, 0.8 + 0.32 * len(weights)), paint)
+    return svg((WIDTH_INCHES, 0.8 + 0.32 * len(weights)), paint)
 
 
 def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
@@ -135,7 +107,26 @@ def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
             loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=1, borderaxespad=-3.4, markerscale=0.6
         )
 
-    return _svg((3.9, 4.3), paint)
+    return svg((3.9, 4.3), paint)
+
+
+def risk_figure(risk: RiskCoverage) -> str:
+    """Draw the share of errors among the clips that are answered, if only the surest are.
+
+    Args:
+        risk: Of the model.
+    """
+    covered, wrong = ([100 * value for value in values] for values in (risk.coverage, risk.risk))
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(wrong[-1], color=GREY, linestyle=":", label=f"all clips answered: {wrong[-1]:.1f} wrong")
+        axes.plot(covered, wrong, color=BLUE, label=f"the surest only (mean {100 * risk.aurc:.1f})")
+        axes.set(xlim=(0, 103), ylim=(0, max(10.0, 1.1 * max(wrong))))
+        axes.set(xlabel="clips that are answered, %", ylabel="of these, wrong, %")
+        axes.grid()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=1, borderaxespad=-3.4)
+
+    return svg((3.9, 4.3), paint)
 
 
 def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> str:
@@ -162,15 +153,22 @@ def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> s
             if axes.lines:
                 axes.legend()
 
-    return _svg((WIDTH_INCHES, 4.2), paint, panels=2)
+    return svg((WIDTH_INCHES, 4.2), paint, panels=2)
 
 
-def _svg(inches: tuple[float, float], paint: Callable[..., None], panels: int = 1) -> str:
+def svg(inches: tuple[float, float], paint: Callable[..., None], panels: int = 1) -> str:
+    """Draw a figure as an SVG element.
+
+    Args:
+        inches: Width and height.
+        paint: Paints on as many axes, one above the other, as there are panels.
+        panels: Their number.
+    """
     text = StringIO()
     no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=inches, layout="constrained")
         paint(*figure.subplots(panels, sharex=True, squeeze=False).flat)
         figure.savefig(text, format="svg", metadata=no_metadata)
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    drawn = text.getvalue()
+    return drawn[drawn.index("<svg") :]

@@ -50,6 +50,7 @@ class RunResults:
         seconds: Stage -> wall time.
         versions: Package -> version, and `python`, `device`.
         config: The resolved config, as YAML.
+        texts: Clip of the judged part -> what the model read of it; empty for a model that reads nothing.
     """
 
     name: str
@@ -70,6 +71,7 @@ class RunResults:
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     config: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def judged_on(self) -> Part:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import binomtest
 
-from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate
+from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate, Interval
 from lightning_emorec.evaluation.predictions import Array, Integers, Predictions
 from lightning_emorec.types import EmorecError
 
@@ -63,6 +63,19 @@ class Comparison:
     def least_p(self) -> float:
         """The smallest raw p that a permutation over so few actors can give: 0.125 of four, 1 of one."""
         return float(2.0 ** (1 - self.actors))
+
+    def turned(self) -> Comparison:
+        """The second against the first."""
+        difference, ends = self.accuracy_difference, self.accuracy_difference.interval
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            only_first_right=self.only_second_right,
+            only_second_right=self.only_first_right,
+            accuracy_difference=Estimate(-difference.value, ends and Interval(-ends.high, -ends.low)),
+            uar_difference=-self.uar_difference,
+        )
 
 
 def compare(

@@ -63,7 +63,8 @@ def standings(results: RunResults) -> list[Standing]:
         ]
         lines += [Standing(name, "left out", {}, reason=why) for name, why in results.left_out.items()]
         for name, of in results.rules.items():
-            lines.append(Standing(name, "chosen" if name == results.fusion.rule else "rule", scores(of)))
+            kind: Kind = "chosen" if name == results.fusion.rule else "rule"
+            lines.append(Standing(rule_line(results, name), kind, scores(of)))
     else:
         for name, logits in results.output.items():
             lines.append(Standing(PART_NAMES[name], "part", score(logits.logits[task], logits.labels[task])))
@@ -76,6 +77,11 @@ def standings(results: RunResults) -> list[Standing]:
             )
         )
     return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
+
+
+def rule_line(results: RunResults, rule: str) -> str:
+    """What a rule is called beside the branches: by its name, unless a branch has taken it."""
+    return f"{rule} (rule)" if rule in results.branches else rule
 
 
 def chance(part: PartLogits, task: str) -> Scores:
@@ -115,6 +121,11 @@ def judged_size(results: RunResults) -> str:
 def percent(value: float | None) -> str:
     """A share in percent with one decimal; a dash for none."""
     return "–" if value is None else f"{100 * value:.1f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with as many digits as tell something."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def actor_list(actors: Iterable[str]) -> str:

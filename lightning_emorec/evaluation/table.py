@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lightning_emorec.evaluation.intervals import Estimate
+from lightning_emorec.evaluation.judgement import Judgement
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.standings import (
     PART_NAMES,
@@ -29,7 +31,7 @@ from lightning_emorec.types import Clip, Part, Tasks
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "ece": "ECE"}
 NOTES = {
     "chosen": "chosen",
-    "oracle": "not attainable",
+    "oracle": "unattainable",
     "chance": "largest class",
 }
 REASON_CHARACTERS = 100
@@ -70,17 +72,25 @@ def _actors(part: Part, parts: Parts) -> Text:
     return Text(f"{len(actors)}: {_shorten(actor_list(actors), ACTOR_CHARACTERS)}" if actors else "none")
 
 
-def results_table(results: RunResults) -> Table:
-    """Compare branches, rules and chance on the judged part; all scores in percent."""
+def results_table(results: RunResults, judgement: Judgement) -> Table:
+    """Compare branches, rules and chance on the judged part; all scores in percent.
+
+    Args:
+        results: What the run found.
+        judgement: How far it can be trusted: the intervals of accuracy.
+    """
     judged = f"{first_task(results)} on {judged_part(results)}"
     title = _title(results.synthetic, results.name, judged, judged_size(results), "in %")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("", overflow="fold")
-    for heading in [*SCORES.values(), *(["weight"] if results.fusion else [])]:
+    level = f"accuracy [{100 * judgement.bootstrap.level:g}%]"
+    for heading in [level, *list(SCORES.values())[1:], *(["weight"] if results.fusion else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
     lines = standings(results)
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         numbers = [percent(line.scores.get(score)) for score in SCORES]
+        if line.name in judgement.systems:
+            numbers[0] = with_interval(judgement.systems[line.name].scores["accuracy"])
         if results.fusion:
             numbers.append(percent(line.weight))
         section_ends = following is not None and _section(line) != _section(following)
@@ -89,16 +99,26 @@ def results_table(results: RunResults) -> Table:
     return table
 
 
-def print_results(results: RunResults, report_path: Path, console: Console | None = None) -> None:
+def with_interval(estimate: Estimate) -> str:
+    """A score in percent and, in brackets, its interval where it has one."""
+    ends = estimate.interval
+    brackets = f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
+    return f"{percent(estimate.value)}{brackets}"
+
+
+def print_results(
+    results: RunResults, judgement: Judgement, report_path: Path, console: Console | None = None
+) -> None:
     """Print the comparison, what looks wrong, the temperature and, last, where the report is.
 
     Args:
         results: What the run found.
+        judgement: How far it can be trusted.
         report_path: Of report.html.
         console: Where to print; standard output by default.
     """
     console = console or Console()
-    console.print(results_table(results))
+    console.print(results_table(results, judgement))
     for warning in one_class_warnings(results):
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     if results.fusion and results.fusion.temperature is not None:

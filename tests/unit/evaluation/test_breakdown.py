@@ -77,9 +77,21 @@ def test_mistakes_come_the_surest_first(results: RunResults) -> None:
     given = results.output["test"]
     surer = given.logits["emotion"] * torch.tensor([1, 1, 1, 1, 2, 1]).unsqueeze(1)
     part = PartLogits(given.clip_ids, {"emotion": surer}, {"emotion": given.labels["emotion"]})
-    wrong = mistakes(Answers.of(part, "emotion", results.tasks["emotion"]), results.clips)
+    wrong = mistakes(Answers.of(part, "emotion", results.tasks["emotion"]), results.clips, {})
     assert [(one.clip.id, one.label, one.predicted) for one in wrong] == [
         ("test-4", "sad", "angry"),
         ("test-3", "angry", "sad"),
     ]
     assert wrong[0].probability > wrong[1].probability
+
+
+def test_what_was_read_is_told_where_it_is_not_what_was_said(results: RunResults) -> None:
+    answers = Answers.of(results.output["test"], "emotion", results.tasks["emotion"])
+
+    def read(**texts: str) -> list[str | None]:
+        named = {name.replace("_", "-"): text for name, text in texts.items()}
+        return [one.read for one in mistakes(answers, results.clips, named)]
+
+    assert read() == [None, None]
+    assert read(test_3="TEXT, of test 3", test_4="Text of test four.") == [None, "Text of test four."]
+    assert read(test_3="") == ["", None]

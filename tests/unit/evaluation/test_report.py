@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import FusionSummary, RunResults
 from lightning_emorec.metrics import PartLogits
-from lightning_emorec.types import Clip
+from lightning_emorec.types import UNLABELLED, Clip
 
 
 def page(results: RunResults, folder: Path, curves: dict[str, Path] | None = None) -> str:
-    return write_report(results, folder, curves or {}).read_text(encoding="utf8")
+    return write_report(results, judge(results), folder, curves or {}).read_text(encoding="utf8")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,9 @@ def test_the_page_loads_nothing_and_closes_its_tags(fused_page: str) -> None:
 
 def test_the_headline_is_the_judged_part(fused_page: str) -> None:
     text = words(fused_page)
-    assert "Accuracy, test 66.7 % of the clips are right; chance is 50.0 %" in text
+    assert (
+        "Accuracy, test 66.7 % of the clips are right; chance is 50.0 % 95 % interval over 3 actors:" in text
+    )
     assert "UAR, test 50.0 %" in text
     assert "Test: 6 clips of 3 actors" in text
     assert "No test was made" not in text
@@ -114,6 +117,63 @@ def test_the_fusion_is_compared_with_its_best_branch(
     assert "The fusion is 50.0 points worse than its best branch, sound" in words(page(worse, tmp_path))
 
 
+def test_scores_have_their_intervals_and_the_headline_says_why_they_are_wide(fused_page: str) -> None:
+    text = words(fused_page)
+    assert "95 % interval over 3 actors: 50.0–100.0 %" in text
+    assert "The intervals are wide because 3 actors are few" in text
+    assert "sound 66.7 50.0–100.0" in text
+
+
+def test_each_system_is_tested_against_the_best_branch(fused_page: str) -> None:
+    text = words(fused_page)
+    # `words` has 0, 0 and 1 of 2 clips where `sound` has 2, 1 and 1: 2 of 4 sign patterns are as extreme.
+    assert "25.0 −50.0 p = 0.500" in text
+    assert "All 6 pairs, each tested" in text
+
+
+def test_the_least_p_that_so_few_actors_can_give_is_said(fused_page: str) -> None:
+    assert "With 3 actors the permutation test can give no p below 0.250" in words(fused_page)
+
+
+def test_groups_have_scores_of_their_own(fused_page: str, results: RunResults, tmp_path: Path) -> None:
+    # Of the clips labelled male, those of actors 8, 8 and 10 are right.
+    assert "male sex 100.0 100.0–100.0" in words(fused_page)
+    part = results.output["test"]
+    unlabelled = {**part.labels, "sex": torch.full((6,), UNLABELLED)}
+    alone = PartLogits(part.clip_ids, part.logits, unlabelled)
+    assert "Clips that are" not in words(page(replace(results, output={"test": alone}), tmp_path))
+
+
+def test_calibration_is_told_and_drawn(fused_page: str) -> None:
+    text = words(fused_page)
+    assert "Risk and coverage" in text
+    assert "of all 33.3 %" in text  # two of six are wrong
+
+
+def test_what_was_chosen_on_what_is_listed(fused_page: str, untested: RunResults, tmp_path: Path) -> None:
+    text = words(fused_page)
+    assert "chosen on the validation actors, 4, 6." in text
+    assert "Nothing was chosen on the test actors, 8-10: this run heard them once" in text
+    assert "No test actor was heard." in words(page(untested, tmp_path))
+
+
+def test_a_clip_heard_wrong_shows_what_the_model_read(fused: RunResults, tmp_path: Path) -> None:
+    assert "the model read" not in words(page(fused, tmp_path))
+    same = replace(fused, texts={"test-3": "text of TEST 3", "test-4": "text of test 4"})
+    assert "the model read" not in words(page(same, tmp_path))
+    other = replace(fused, texts={"test-3": "", "test-4": "next of test"})
+    text = words(page(other, tmp_path))
+    assert "“Text of test-3.” · the model read nothing" in text
+    assert "“Text of test-4.” · the model read “next of test”" in text
+
+
+def test_a_single_actor_has_no_interval_and_a_reason(results: RunResults, tmp_path: Path) -> None:
+    clips = {name: replace(clip, actor="8") for name, clip in results.clips.items()}
+    text = words(page(replace(results, clips=clips), tmp_path))
+    assert "no interval: all clips are of one actor" in text
+    assert "95 %" not in text
+
+
 def test_a_branch_left_out_has_its_row_and_reason_in_the_report(fused_page: str) -> None:
     assert "more left out: expected weights; found none; download them" in words(fused_page)
 
@@ -122,7 +182,7 @@ def test_the_fusion_is_explained(fused: RunResults, fused_page: str, tmp_path: P
     assert "The temperature is 1.25 : above 1, so the fused probabilities were toned down" in words(
         fused_page
     )
-    unweighted = replace(fused, fusion=FusionSummary("max_confidence", None, None))
+    unweighted = replace(fused, fusion=FusionSummary("average", None, None))
     text = words(page(unweighted, tmp_path))
     assert "This rule has no weights" in text
     assert "temperature" not in text

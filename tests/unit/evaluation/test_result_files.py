@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.evaluation.files import write_files
+from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.results import FusionSummary, RunResults
 
 PROBABILITIES = ["p_calm", "p_angry", "p_sad", "p_male", "p_female"]
+
+
+def write(results: RunResults, folder: Path) -> None:
+    write_files(results, judge(results), folder)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -19,7 +24,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_predictions_have_one_row_a_clip_and_task(results: RunResults, tmp_path: Path) -> None:
-    write_files(results, tmp_path)
+    write(results, tmp_path)
     written = rows(tmp_path / "predictions.csv")
     assert list(written[0]) == ["clip", "actor", "split", "task", "label", "predicted", *PROBABILITIES]
     assert len(written) == 2 * 6 * 2
@@ -32,7 +37,7 @@ def test_predictions_have_one_row_a_clip_and_task(results: RunResults, tmp_path:
 
 
 def test_a_row_says_what_the_clip_is_and_what_was_predicted(results: RunResults, tmp_path: Path) -> None:
-    write_files(results, tmp_path)
+    write(results, tmp_path)
     row = next(
         row
         for row in rows(tmp_path / "predictions.csv")
@@ -47,7 +52,7 @@ def test_a_row_says_what_the_clip_is_and_what_was_predicted(results: RunResults,
 def test_probabilities_of_a_row_add_up_to_1_and_other_tasks_are_blank(
     results: RunResults, tmp_path: Path
 ) -> None:
-    write_files(results, tmp_path)
+    write(results, tmp_path)
     for row in rows(tmp_path / "predictions.csv"):
         own = PROBABILITIES[:3] if row["task"] == "emotion" else PROBABILITIES[3:]
         assert sum(float(row[column]) for column in own) == pytest.approx(1, abs=3e-6)
@@ -55,25 +60,25 @@ def test_probabilities_of_a_row_add_up_to_1_and_other_tasks_are_blank(
 
 
 def test_the_label_of_an_unlabelled_clip_is_blank(results: RunResults, tmp_path: Path) -> None:
-    write_files(results, tmp_path)
+    write(results, tmp_path)
     blank = [row["clip"] for row in rows(tmp_path / "predictions.csv") if not row["label"]]
     assert blank == ["val-5", "test-5"]
 
 
 def test_a_class_of_two_tasks_has_one_column(results: RunResults, tmp_path: Path) -> None:
     tasks = {"emotion": ["calm", "angry", "sad"], "sex": ["male", "sad"]}
-    write_files(replace(results, tasks=tasks), tmp_path)
+    write(replace(results, tasks=tasks), tmp_path)
     columns = list(rows(tmp_path / "predictions.csv")[0])
     assert columns[6:] == ["p_calm", "p_angry", "p_sad", "p_male"]
 
 
 def test_a_single_branch_has_no_branch_predictions(results: RunResults, tmp_path: Path) -> None:
-    write_files(results, tmp_path)
+    write(results, tmp_path)
     assert not (tmp_path / "branch_predictions.csv").exists()
 
 
 def test_branch_predictions_name_the_branch_after_the_clip(fused: RunResults, tmp_path: Path) -> None:
-    write_files(fused, tmp_path)
+    write(fused, tmp_path)
     written = rows(tmp_path / "branch_predictions.csv")
     assert list(written[0])[:3] == ["clip", "branch", "actor"]
     said = {
@@ -85,7 +90,7 @@ def test_branch_predictions_name_the_branch_after_the_clip(fused: RunResults, tm
 
 
 def test_metrics_hold_scores_between_0_and_1(fused: RunResults, tmp_path: Path) -> None:
-    write_files(fused, tmp_path)
+    write(fused, tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))
     assert metrics["test"]["emotion"]["accuracy"] == pytest.approx(4 / 6, abs=1e-6)
     assert metrics["test"]["emotion"]["uar"] == pytest.approx((3 / 3 + 1 / 2 + 0) / 3, abs=1e-6)
@@ -99,8 +104,16 @@ def test_metrics_hold_scores_between_0_and_1(fused: RunResults, tmp_path: Path) 
     assert metrics["left_out"] == {"more": "expected weights; found none; download them"}
 
 
+def test_metrics_say_how_far_they_can_be_trusted(fused: RunResults, tmp_path: Path) -> None:
+    write(fused, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))
+    assert metrics["intervals"]["accuracy"] == [0.5, 1.0]
+    assert {"groups", "actors", "calibration", "comparisons"} <= set(metrics)
+    assert {**metrics, **fused.metrics()}.keys() == metrics.keys()
+
+
 def test_metrics_leave_the_test_out_where_there_was_none(untested: RunResults, tmp_path: Path) -> None:
-    write_files(untested, tmp_path)
+    write(untested, tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))
     assert "test" not in metrics
     assert metrics["absent_test_actors"] == ["17", "1", "19", "9"]
@@ -108,14 +121,14 @@ def test_metrics_leave_the_test_out_where_there_was_none(untested: RunResults, t
 
 def test_what_is_not_finite_is_null_in_metrics(fused: RunResults, tmp_path: Path) -> None:
     fusion = FusionSummary("log_linear", {"sound": float("nan"), "words": 0.0}, float("inf"))
-    write_files(replace(fused, fusion=fusion), tmp_path)
+    write(replace(fused, fusion=fusion), tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))
     assert metrics["fusion"]["weights"]["sound"] is None
     assert metrics["fusion"]["temperature"] is None
 
 
 def test_nothing_unfinished_is_left_behind(fused: RunResults, tmp_path: Path) -> None:
-    write_files(fused, tmp_path)
+    write(fused, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "branch_predictions.csv",
         "metrics.json",

@@ -44,6 +44,13 @@ def exact_permutation(first: Predictions, second: Predictions, score: str) -> fl
 # compare
 
 
+def test_a_comparison_can_be_turned() -> None:
+    first, second = random_predictions(1), random_predictions(2)
+    assert pair(first, second).turned() == replace(pair(second, first), first="second", second="first")
+    alone = predictions(("a", [0, 1], [0, 0]))
+    assert pair(alone, saying(alone, [0, 1])).turned().accuracy_difference.interval is None
+
+
 def test_mcnemar_weighs_the_clips_that_one_model_alone_has_right() -> None:
     # 8 clips for the first, 2 for the second: 2 (1 + 10 + 45) / 2^10, as statsmodels' mcnemar(exact=True).
     first = predictions(("a", [0] * 12, [0] * 8 + [1] * 2 + [0, 1]))

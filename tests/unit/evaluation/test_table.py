@@ -6,8 +6,10 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from lightning_emorec.evaluation.intervals import Estimate, Interval
+from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.evaluation.table import print_results, results_table, split_table
+from lightning_emorec.evaluation.table import print_results, results_table, split_table, with_interval
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
 
@@ -18,9 +20,13 @@ def show(what: RenderableType, width: int = 80) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+def shown(results: RunResults, width: int = 80) -> str:
+    return show(results_table(results, judge(results)), width)
+
+
 def printed(results: RunResults, report: Path = Path("runs/x/report.html")) -> str:
     console = Console(file=StringIO(), width=80)
-    print_results(results, report, console)
+    print_results(results, judge(results), report, console)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -29,52 +35,61 @@ def row(text: str, start: str) -> list[str]:
 
 
 def test_each_branch_and_rule_has_its_scores_in_percent(fused: RunResults) -> None:
-    text = show(results_table(fused))
-    accuracy, uar, macro_f1, _, weight = row(text, "sound")[1:]
-    assert (accuracy, uar, macro_f1, weight) == ("66.7", "50.0", "50.0", "75.0")
+    text = shown(fused, width=100)
+    accuracy, low, high, uar, macro_f1, _, weight = row(text, "sound")[1:]
+    assert (accuracy, low, high, uar, macro_f1, weight) == (
+        "66.7",
+        "[50.0,",
+        "100.0]",
+        "50.0",
+        "50.0",
+        "75.0",
+    )
     assert row(text, "words")[1] == "16.7"
-    assert row(text, "log_linear (chosen)")[2:4] == ["66.7", "50.0"]
-    assert row(text, "oracle (not attainable)")[3:] == ["83.3", "–", "–", "–", "–"]
+    assert row(text, "log_linear (chosen)")[2:6] == ["66.7", "[50.0,", "100.0]", "50.0"]
+    assert row(text, "oracle (unattainable)")[2:] == ["83.3", "–", "–", "–", "–"]
     assert row(text, "chance (largest class)")[3:5] == ["50.0", "33.3"]
 
 
 def test_the_title_names_the_judged_part(fused: RunResults, untested: RunResults) -> None:
-    assert "emotion on TEST · 6 clips of 3 actors" in " ".join(show(results_table(fused)).split())
-    text = " ".join(show(results_table(untested)).split())
+    assert "emotion on TEST · 6 clips of 3 actors" in " ".join(shown(fused).split())
+    text = " ".join(shown(untested).split())
     assert "emotion on VALIDATION (test actors absent: 1, 9, 17, 19) · 6 clips of 2 actors" in text
 
 
 def test_a_branch_left_out_has_its_row_and_reason(fused: RunResults) -> None:
-    text = show(results_table(fused))
+    text = shown(fused)
     assert row(text, "more") == ["more", "–", "–", "–", "–", "–"]
     assert "left out: expected weights; found none" in " ".join(text.split())
 
 
 def test_a_long_name_and_reason_leave_the_numbers_whole(fused: RunResults) -> None:
     name = "a_branch_whose_name_is_much_longer_than_anyone_would_want_to_read"
-    long = replace(fused, rules={name: fused.rules["average"]}, left_out={"more": "why " * 200})
-    text = show(results_table(long))
+    long = replace(
+        fused, rules={**fused.rules, name: fused.rules["average"]}, left_out={"more": "why " * 200}
+    )
+    text = shown(long)
     assert max(map(len, text.splitlines())) <= 80
-    assert [line.split()[-5:-2] for line in text.splitlines() if "16.7" in line] == [
-        ["16.7", "33.3", "33.3"]
-    ] * 2
+    assert [line.split()[-7:-2] for line in text.splitlines() if "16.7" in line] == [
+        ["16.7", "[0.0,", "50.0]", "33.3", "33.3"]
+    ] * 3
     assert text.count("why") < 30
 
 
 def test_a_single_branch_shows_validation_and_test_without_weights(results: RunResults) -> None:
-    text = show(results_table(results))
+    text = shown(results)
     assert row(text, "validation")[1:3] == ["50.0", "33.3"]
-    assert row(text, "test")[1:3] == ["66.7", "50.0"]
+    assert row(text, "test")[1:5] == ["66.7", "[50.0,", "100.0]", "50.0"]
     assert "weight" not in text
 
 
 def test_synthetic_audio_is_said_to_be_synthetic(fused: RunResults) -> None:
-    assert "SYNTHETIC" in show(results_table(replace(fused, synthetic=True)))
-    assert "SYNTHETIC" not in show(results_table(fused))
+    assert "SYNTHETIC" in shown(replace(fused, synthetic=True))
+    assert "SYNTHETIC" not in shown(fused)
 
 
 def test_names_in_brackets_are_shown_as_they_are(fused: RunResults) -> None:
-    rules = {"[dim]": fused.rules["average"]}
+    rules = {**fused.rules, "[dim]": fused.rules["average"]}
     text = printed(replace(fused, name="[red]", rules=rules, left_out={"[bold]": "found [nothing]"}))
     assert [name for name in ("[red]", "[dim]", "[bold]", "[nothing]") if name not in text] == []
 
@@ -119,3 +134,15 @@ def test_the_split_names_absent_test_actors() -> None:
     text = show(split_table(split(["17", "9"]), {"emotion": ["calm", "angry"]}, synthetic=True))
     assert "no test: 9, 17 absent" in text
     assert "SYNTHETIC" in text
+
+
+def test_a_score_without_an_interval_stands_alone() -> None:
+    assert with_interval(Estimate(0.5, None)) == "50.0"
+    assert with_interval(Estimate(0.5, Interval(0.25, 1.0))) == "50.0 [25.0, 100.0]"
+
+
+def test_intervals_fit_100_columns(fused: RunResults) -> None:
+    text = shown(replace(fused, left_out={}), width=100)
+    lines = [line for line in text.splitlines() if "[" in line]
+    assert len(lines) == 5  # the heading, two branches and two rules, each on one line
+    assert max(map(len, text.splitlines())) <= 100
