@@ -34,8 +34,8 @@ from lightning_emorec.evaluation.standings import (
     chance,
     first_task,
     judged_size,
-    one_class_warnings,
     standings,
+    warnings,
 )
 from lightning_emorec.metrics import Scores, score, score_part
 from lightning_emorec.training.run_folder import write_atomically
@@ -81,7 +81,7 @@ def _content(results: RunResults, judgement: Judgement, curves: Mapping[str, Pat
         "heard": sorted({*results.actors["train"]} & {*results.actors[results.judged_on]}),
         "lines": standings(results),
         "gain": judgement.against(judgement.model, judgement.best_branch),
-        "warnings": one_class_warnings(results),
+        "warnings": warnings(results),
         "other_tasks": _other_tasks(results),
         "part_scores": {name: score(of.logits[task], of.labels[task]) for name, of in results.output.items()},
         "weights": _weights(results),

@@ -9,7 +9,7 @@ from typing import Literal
 from lightning_emorec.evaluation.results import PartResults, RunResults
 from lightning_emorec.metrics import PartLogits, Scores, predicts_one_class, score
 from lightning_emorec.splits import canonical
-from lightning_emorec.types import UNLABELLED, Part
+from lightning_emorec.types import UNLABELLED, Part, Tasks
 
 Kind = Literal["part", "branch", "left out", "rule", "chosen", "oracle", "chance"]
 
@@ -73,7 +73,7 @@ def standings(results: RunResults) -> list[Standing]:
             Standing(
                 "oracle",
                 "oracle",
-                _oracle(results.output[part], [b[part] for b in results.branches.values()], task),
+                oracle(results.output[part], [b[part] for b in results.branches.values()], task),
             )
         )
     return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
@@ -91,8 +91,14 @@ def chance(part: PartLogits, task: str) -> Scores:
     return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / int(counts.count_nonzero())}
 
 
-def _oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
-    """A branch that could not take a clip has it wrong."""
+def oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
+    """What taking each clip's right answer from any branch that has it would score.
+
+    Args:
+        whole: A part with all clips.
+        branches: Of the same part; one that could not take a clip has it wrong.
+        task: The task.
+    """
     right: set[str] = set()
     for branch in branches:
         hits = branch.logits[task].argmax(dim=-1) == branch.labels[task]
@@ -141,12 +147,17 @@ def actor_list(actors: Iterable[str]) -> str:
     return ", ".join([*numbers, *sorted(name for name in names if not name.isdecimal())])
 
 
+def warnings(results: RunResults) -> list[str]:
+    """What a reader of the figures must know: sentences without their full stop."""
+    return [*results.warnings, *one_class_warnings(results)]
+
+
 def one_class_warnings(results: RunResults) -> list[str]:
     """A sentence for each branch, and for the model, that says the same of every clip of the judged part.
 
     Where all labels are the same too, as `sex` with one actor, that is no fault.
     """
-    return [sentence for name, part in _models(results) for sentence in _one_class(results, name, part)]
+    return [sentence for name, part in _models(results) for sentence in one_class(results.tasks, name, part)]
 
 
 def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
@@ -155,11 +166,18 @@ def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
     yield results.model, results.output[results.judged_on]
 
 
-def _one_class(results: RunResults, name: str, part: PartLogits) -> Iterator[str]:
+def one_class(tasks: Tasks, name: str, part: PartLogits) -> Iterator[str]:
+    """A sentence for each task of which a model says the same for every clip of a part.
+
+    Args:
+        tasks: Task name -> class names.
+        name: What the sentence calls the model.
+        part: What it says.
+    """
     for task, logits in part.logits.items():
         labels = part.labels[task][part.labels[task] != UNLABELLED]
         if len(set(labels.tolist())) > 1 and predicts_one_class(logits):
-            said = results.tasks[task][int(logits[0].argmax())]
+            said = tasks[task][int(logits[0].argmax())]
             yield (
                 f"{name} predicts one class only: {task} is {said!r} for all {len(logits)} clips. "
                 "It has learned nothing that tells them apart: look at its features, or train it otherwise"

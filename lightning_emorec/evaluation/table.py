@@ -21,9 +21,9 @@ from lightning_emorec.evaluation.standings import (
     first_task,
     judged_part,
     judged_size,
-    one_class_warnings,
     percent,
     standings,
+    warnings,
 )
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
@@ -119,7 +119,7 @@ def print_results(
     """
     console = console or Console()
     console.print(results_table(results, judgement))
-    for warning in one_class_warnings(results):
+    for warning in warnings(results):
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     if results.fusion and results.fusion.temperature is not None:
         meaning = "above 1 tones the fused probabilities down, below 1 sharpens"

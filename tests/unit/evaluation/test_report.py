@@ -229,6 +229,11 @@ def test_a_model_without_mistakes_says_none(results: RunResults, tmp_path: Path)
     assert "Clips it got wrong None." in words(page(replace(results, output={"test": perfect}), tmp_path))
 
 
+def test_what_was_warned_of_before_the_run_is_told_in_the_report(results: RunResults, tmp_path: Path) -> None:
+    text = words(page(replace(results, warnings=["m was trained on Ravdess"]), tmp_path))
+    assert "Warning. m was trained on Ravdess." in text
+
+
 def test_a_one_class_model_is_warned_of_in_the_report(untested: RunResults, tmp_path: Path) -> None:
     assert "Warning. FusionModule predicts one class only" in words(page(untested, tmp_path))
 
