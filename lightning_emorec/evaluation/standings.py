@@ -9,7 +9,7 @@ from typing import Literal
 from lightning_emorec.evaluation.results import PartResults, RunResults
 from lightning_emorec.metrics import PartLogits, Scores, predicts_one_class, score
 from lightning_emorec.splits import canonical
-from lightning_emorec.types import UNLABELLED, Part, Tasks
+from lightning_emorec.types import UNLABELLED, Part
 
 Kind = Literal["part", "branch", "left out", "rule", "chosen", "oracle", "chance"]
 
@@ -157,7 +157,7 @@ def one_class_warnings(results: RunResults) -> list[str]:
 
     Where all labels are the same too, as `sex` with one actor, that is no fault.
     """
-    return [sentence for name, part in _models(results) for sentence in one_class(results.tasks, name, part)]
+    return [sentence for name, part in _models(results) for sentence in _one_class(results, name, part)]
 
 
 def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
@@ -166,18 +166,11 @@ def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
     yield results.model, results.output[results.judged_on]
 
 
-def one_class(tasks: Tasks, name: str, part: PartLogits) -> Iterator[str]:
-    """A sentence for each task of which a model says the same for every clip of a part.
-
-    Args:
-        tasks: Task name -> class names.
-        name: What the sentence calls the model.
-        part: What it says.
-    """
+def _one_class(results: RunResults, name: str, part: PartLogits) -> Iterator[str]:
     for task, logits in part.logits.items():
         labels = part.labels[task][part.labels[task] != UNLABELLED]
         if len(set(labels.tolist())) > 1 and predicts_one_class(logits):
-            said = tasks[task][int(logits[0].argmax())]
+            said = results.tasks[task][int(logits[0].argmax())]
             yield (
                 f"{name} predicts one class only: {task} is {said!r} for all {len(logits)} clips. "
                 "It has learned nothing that tells them apart: look at its features, or train it otherwise"

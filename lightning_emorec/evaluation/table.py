@@ -101,9 +101,13 @@ def results_table(results: RunResults, judgement: Judgement) -> Table:
 
 def with_interval(estimate: Estimate) -> str:
     """A score in percent and, in brackets, its interval where it has one."""
+    return percent(estimate.value) + brackets(estimate)
+
+
+def brackets(estimate: Estimate) -> str:
+    """An interval in percent, with a space before it; empty where there is none."""
     ends = estimate.interval
-    brackets = f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
-    return f"{percent(estimate.value)}{brackets}"
+    return f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
 
 
 def print_results(
