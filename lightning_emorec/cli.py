@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -37,9 +36,9 @@ from lightning_emorec.training import (
     RunPlan,
     branch_run,
     decide,
+    decide_judging,
     is_done,
     locked,
-    open_folder,
     override,
     overrides_by_branch,
     refuse_other_hyperparameters,
@@ -219,9 +218,7 @@ class EmorecCLI(LightningCLI):
 
     def _decide(self, plain: dict[str, Any]) -> RunPlan:
         if self.subcommand != "fit":
-            return RunPlan(
-                open_folder(plain, f"{plain['name']}-{self.subcommand}", uuid.uuid4().hex, self.held)
-            )
+            return decide_judging(plain, self.subcommand, self.held)
         data = self._datamodule(plain)
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torch.nn.modules.module import _IncompatibleKeys
 
 from lightning_emorec.branches.collector import Collector
 from lightning_emorec.features import Feature, Value
@@ -16,6 +17,9 @@ from lightning_emorec.types import Batch, EmorecError, Logits, Part, Tasks
 
 if TYPE_CHECKING:
     from lightning_emorec.datamodule import EmotionDataModule
+
+MOST_NAMED = 3
+"""Keys of a state that an error names."""
 
 
 class Branch(LightningModule, ABC):
@@ -89,6 +93,21 @@ class Branch(LightningModule, ABC):
         """
         raise EmorecError("a branch that can embed", type(self).__name__, "choose another encoder")
 
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
+        """Take a checkpoint's state.
+
+        Raises:
+            EmorecError: It does not fit, as that of another version of this package.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            fix = "train the run again, or use the version of lightning_emorec that made it"
+            expected = f"a checkpoint whose state fits this version's {type(self).__name__}"
+            raise EmorecError(expected, _misfit(self.state_dict(), state_dict, error), fix) from error
+
     def setup(self, stage: str) -> None:
         """Learn from the training clips; Lightning calls this after the datamodule's own set-up.
 
@@ -149,3 +168,15 @@ class Branch(LightningModule, ABC):
                 if metric != "clips"
             }
             self.log_dict(logged, batch_size=1, sync_dist=True)  # equal on all ranks; Lightning cannot know
+
+
+def _misfit(own: Mapping[str, Any], given: Mapping[str, Any], error: RuntimeError) -> str:
+    """What is wrong with a state, in a line: names that are on one side only, else what torch says."""
+    kinds = {"missing": [*own.keys() - given.keys()], "unexpected": [*given.keys() - own.keys()]}
+    said = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in kinds.items() if keys]
+    first, *others = str(error).splitlines()  # others tell of single values, such as a size
+    return " and ".join(said) or " ".join((others or [first])[0].split())
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(sorted(keys)[:MOST_NAMED]) + (", …" if len(keys) > MOST_NAMED else "")

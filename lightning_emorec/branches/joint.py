@@ -243,7 +243,7 @@ def _take_weights(encoder: Branch, file: str) -> None:
         encoder.load_state_dict(
             {key: value for key, value in saved.items() if not key.startswith(("heads.", "class_weight_"))}
         )
-    except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+    except (EmorecError, OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
         reason = " ".join(str(error).split())
         raise EmorecError(
             f"a checkpoint of a {type(encoder).__name__} of the encoder's sizes",

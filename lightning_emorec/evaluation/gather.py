@@ -53,6 +53,7 @@ def gather_results(
         versions=_versions(model),
         config=config,
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
+        warnings=plan.warnings,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,9 @@ from lightning_emorec.evaluation.intervals import (
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.significance import Comparison, compare
-from lightning_emorec.evaluation.standings import PART_NAMES, first_task, rule_line
+from lightning_emorec.evaluation.standings import PART_NAMES, rule_line
 from lightning_emorec.metrics import PartLogits
-from lightning_emorec.types import UNLABELLED, Part
+from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
 
 Systems = dict[str, Measurement]
 
@@ -32,7 +32,7 @@ Systems = dict[str, Measurement]
 class Judgement:
     """What a run's first task on its judged part can be trusted for.
 
-    A system is a line of `standings`: a branch or a rule of a fusion; of a single branch, its judged part.
+    A system is a branch or a rule of a fusion; of a single branch, its judged part.
 
     Attributes:
         part: The judged part.
@@ -44,9 +44,9 @@ class Judgement:
         systems: System -> its scores with intervals.
         actors: System -> actor -> scores.
         groups: Further task, such as sex -> class -> the model's scores of the clips labelled so.
-        calibration: Of the model.
-        risk: Of the model.
-        comparisons: Every pair of systems, on the clips that all of them could take.
+        calibrations: System -> how far its probabilities can be believed.
+        risks: System -> what it gains by abstaining.
+        comparisons: Pairs of systems, on the clips that all of them could take.
     """
 
     part: Part
@@ -58,14 +58,24 @@ class Judgement:
     systems: Systems
     actors: dict[str, dict[str, dict[str, float]]]
     groups: dict[str, Systems]
-    calibration: Calibration
-    risk: RiskCoverage
+    calibrations: dict[str, Calibration]
+    risks: dict[str, RiskCoverage]
     comparisons: list[Comparison]
 
     @property
     def measured(self) -> Measurement:
         """The model's scores."""
         return self.systems[self.model]
+
+    @property
+    def calibration(self) -> Calibration:
+        """The model's."""
+        return self.calibrations[self.model]
+
+    @property
+    def risk(self) -> RiskCoverage:
+        """The model's."""
+        return self.risks[self.model]
 
     def against(self, first: str, second: str | None) -> Comparison | None:
         """The comparison of two systems, the first minus the second; None where they are not compared."""
@@ -94,10 +104,8 @@ class Judgement:
             },
             "actors": self.actors[self.model],
             "calibration": {
-                "ece": self.calibration.ece,
-                "classwise_ece": self.calibration.classwise_ece,
-                "class_errors": dict(zip(self.classes, self.calibration.class_errors, strict=True)),
-                "aurc": self.risk.aurc,
+                **self._calibration(self.model),
+                "systems": {name: self._calibration(name) for name in self.systems},
             },
             "comparisons": [_comparison(pair) for pair in self.comparisons],
         }
@@ -107,6 +115,15 @@ class Judgement:
         return {
             **{score: ends(estimate) for score, estimate in of.scores.items()},
             "recall": {name: ends(estimate) for name, estimate in recalls},
+        }
+
+    def _calibration(self, system: str) -> dict[str, Any]:
+        of = self.calibrations[system]
+        return {
+            "ece": of.ece,
+            "classwise_ece": of.classwise_ece,
+            "class_errors": dict(zip(self.classes, of.class_errors, strict=True)),
+            "aurc": self.risks[system].aurc,
         }
 
     def _group(self, of: Measurement) -> dict[str, Any]:
@@ -132,25 +149,60 @@ def judge(results: RunResults, bootstrap: Bootstrap = DEFAULT) -> Judgement:
         results: What the run found.
         bootstrap: Level, resamples and seed of the intervals.
     """
-    task, part = first_task(results), results.judged_on
-    output = results.output[part]
     lines = _lines(results)
-    said = {name: Predictions.of(logits, task, results.clips) for name, logits in lines.items()}
+    part = results.judged_on
     model = rule_line(results, results.fusion.rule) if results.fusion else PART_NAMES[part]
-    systems = {name: measure(of, bootstrap) for name, of in said.items()}
+    judgement = judge_systems(
+        lines,
+        model,
+        results.branches,
+        tasks=results.tasks,
+        clips=results.clips,
+        part=part,
+        bootstrap=bootstrap,
+    )
+    said = {name: Predictions.of(of, judgement.task, results.clips) for name, of in lines.items()}
+    return replace(judgement, comparisons=_compare(said, bootstrap))
+
+
+def judge_systems(
+    systems: Mapping[str, PartLogits],
+    model: str,
+    branches: Collection[str],
+    *,
+    tasks: Tasks,
+    clips: Mapping[str, Clip],
+    part: Part,
+    bootstrap: Bootstrap = DEFAULT,
+) -> Judgement:
+    """Judge systems one by one by the first task, and compare none of them.
+
+    Args:
+        systems: Name -> logits of the judged part; a system may lack clips that it could not take.
+        model: The system that is judged in groups too; it has all clips.
+        branches: The systems that the best branch is among.
+        tasks: Task name -> class names.
+        clips: The clips by id.
+        part: What the clips are.
+        bootstrap: Level, resamples and seed of the intervals.
+    """
+    task = next(iter(tasks))
+    said = {name: Predictions.of(logits, task, clips) for name, logits in systems.items()}
+    measured = {name: measure(of, bootstrap) for name, of in said.items()}
+    answers = {name: (of.logits[task], of.labels[task]) for name, of in systems.items()}
     return Judgement(
         part=part,
         task=task,
-        classes=results.tasks[task],
+        classes=tasks[task],
         bootstrap=bootstrap,
         model=model,
-        best_branch=_best({name: systems[name] for name in results.branches}),
-        systems=systems,
+        best_branch=_best({name: measured[name] for name in branches}),
+        systems=measured,
         actors={name: actor_scores(of) for name, of in said.items()},
-        groups=_groups(results, output, said[model], bootstrap),
-        calibration=calibration(output.logits[task], output.labels[task]),
-        risk=risk_coverage(output.logits[task], output.labels[task]),
-        comparisons=_compare(said, bootstrap),
+        groups=_groups(tasks, systems[model], said[model], bootstrap),
+        calibrations={name: calibration(*of) for name, of in answers.items()},
+        risks={name: risk_coverage(*of) for name, of in answers.items()},
+        comparisons=[],
     )
 
 
@@ -168,15 +220,13 @@ def _best(branches: Systems) -> str | None:
     return max(branches, key=lambda name: branches[name].scores["accuracy"].value)
 
 
-def _groups(
-    results: RunResults, part: PartLogits, model: Predictions, bootstrap: Bootstrap
-) -> dict[str, Systems]:
+def _groups(tasks: Tasks, part: PartLogits, model: Predictions, bootstrap: Bootstrap) -> dict[str, Systems]:
     """Groups in the order of their task's classes."""
-    first = first_task(results)
+    first = next(iter(tasks))
     judged = (part.labels[first] != UNLABELLED).tolist()
     found = {}
     for task in [task for task in part.labels if task != first]:
-        names = results.tasks[task]
+        names = tasks[task]
         labels = [
             label for label, known in zip(part.labels[task].tolist(), judged, strict=True) if known
         ]  # of the clips that the first task labels

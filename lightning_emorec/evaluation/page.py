@@ -35,6 +35,7 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         "actors": actor_list,
         "duration": _duration,
         "p": p_value,
+        "p_is": _p_is,
     }
     return environment.get_template(template).render(content)
 
@@ -53,6 +54,12 @@ def interval(estimate: Estimate | None, signed: bool = False) -> str:
         return ""
     low, high = estimate.interval.low, estimate.interval.high
     return f"{points(low)} to {points(high)}" if signed else f"{percent(low)}–{percent(high)}"
+
+
+def _p_is(p: float) -> str:
+    """As in `p = 0.031` and `p < 0.001`."""
+    shown = p_value(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _duration(seconds: float) -> str:

@@ -110,6 +110,26 @@ def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
     return svg((3.9, 4.3), paint)
 
 
+def class_reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
+    """Draw how often a class is right against the probability it was given, small, to stand among others.
+
+    Args:
+        bins: The bins that are not empty.
+    """
+    most = max(group.clips for group in bins)
+
+    def paint(axes: Axes) -> None:
+        said = [100 * group.confidence for group in bins]
+        right = [100 * group.accuracy for group in bins]
+        axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
+        axes.plot(said, right, color=BLUE, linewidth=1)
+        axes.scatter(said, right, s=[5 + 40 * group.clips / most for group in bins], color=BLUE, alpha=0.8)
+        axes.set(xlim=(0, 104), ylim=(0, 104), aspect="equal", xticks=(0, 50, 100), yticks=(0, 50, 100))
+        axes.grid()
+
+    return svg((2.1, 2.1), paint)
+
+
 def risk_figure(risk: RiskCoverage) -> str:
     """Draw the share of errors among the clips that are answered, if only the surest are.
 

@@ -9,33 +9,20 @@ from typing import Any
 from markupsafe import Markup
 
 from lightning_emorec.evaluation.actor_plots import MOST_NAMED, actors_figure, strip_figure
-from lightning_emorec.evaluation.breakdown import (
-    ActorRow,
-    Answers,
-    by_actor,
-    by_class,
-    by_confidence,
-    confusion,
-    mistakes,
-)
+from lightning_emorec.evaluation.breakdown import ActorRow, Answers, by_actor, mistakes
 from lightning_emorec.evaluation.curves import read_curves
 from lightning_emorec.evaluation.judgement import Judgement
 from lightning_emorec.evaluation.page import FEW_ACTORS, render
-from lightning_emorec.evaluation.plots import (
-    confusion_figure,
-    curves_figure,
-    reliability_figure,
-    risk_figure,
-    weights_figure,
-)
+from lightning_emorec.evaluation.plots import curves_figure, weights_figure
 from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.evaluation.sections import model_sections
 from lightning_emorec.evaluation.standings import (
     PART_NAMES,
     chance,
     first_task,
     judged_size,
-    one_class_warnings,
     standings,
+    warnings,
 )
 from lightning_emorec.metrics import Scores, score, score_part
 from lightning_emorec.training.run_folder import write_atomically
@@ -81,7 +68,7 @@ def _content(results: RunResults, judgement: Judgement, curves: Mapping[str, Pat
         "heard": sorted({*results.actors["train"]} & {*results.actors[results.judged_on]}),
         "lines": standings(results),
         "gain": judgement.against(judgement.model, judgement.best_branch),
-        "warnings": one_class_warnings(results),
+        "warnings": warnings(results),
         "other_tasks": _other_tasks(results),
         "part_scores": {name: score(of.logits[task], of.labels[task]) for name, of in results.output.items()},
         "weights": _weights(results),
@@ -92,20 +79,12 @@ def _content(results: RunResults, judgement: Judgement, curves: Mapping[str, Pat
 
 def _breakdown(results: RunResults, judgement: Judgement, answers: Answers) -> dict[str, Any]:
     """Tables and figures of the first task, on the judged part."""
-    counts = confusion(answers)
     actors = by_actor(answers, results.clips)
     wrong = mistakes(answers, results.clips, results.texts)
-    largest_class = float(counts.sum(dim=1).max() / counts.sum())
+    largest_class = float(answers.labels.bincount().max() / len(answers.labels))
     return {
-        "confusion": Markup(confusion_figure(counts, answers.classes)),
-        "by_class": list(zip(by_class(counts, answers.classes), judgement.measured.recalls, strict=True)),
+        "model": model_sections(judgement, answers, results.clips),
         "by_actor": Markup(_actors(results, judgement, actors, largest_class)),
-        "worst_actor": min(actors, key=lambda row: row.accuracy),
-        "best_actor": max(actors, key=lambda row: row.accuracy),
-        "reliability": Markup(reliability_figure(by_confidence(answers))),
-        "risk": Markup(risk_figure(judgement.risk)),
-        "half": judgement.risk.risk[(len(judgement.risk.risk) - 1) // 2],
-        "confidence": float(answers.confidence.mean()),
         "wrong": len(wrong),
         "mistakes": wrong[:MOST_MISTAKES],
     }

@@ -51,6 +51,7 @@ class RunResults:
         versions: Package -> version, and `python`, `device`.
         config: The resolved config, as YAML.
         texts: Clip of the judged part -> what the model read of it; empty for a model that reads nothing.
+        warnings: What a reader of the figures must know, decided before the run started.
     """
 
     name: str
@@ -72,6 +73,7 @@ class RunResults:
     versions: dict[str, str] = field(default_factory=dict)
     config: str = ""
     texts: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def judged_on(self) -> Part:
@@ -89,6 +91,7 @@ class RunResults:
             "fusion": fusion
             and {"rule": fusion.rule, "weights": fusion.weights, "temperature": fusion.temperature},
             "synthetic": self.synthetic,
+            "warnings": self.warnings,
             "absent_test_actors": self.absent_test_actors,
             "seed": self.seed,
             "parameters": self.parameters,

@@ -79,16 +79,20 @@ class Comparison:
 
 
 def compare(
-    models: Mapping[str, Predictions], bootstrap: Bootstrap = DEFAULT, permutations: int = 9_999
+    models: Mapping[str, Predictions],
+    bootstrap: Bootstrap = DEFAULT,
+    permutations: int = 9_999,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[Comparison]:
-    """Test every pair of models, in their order.
+    """Test pairs of models.
 
-    Holm's correction of each test is over all pairs.
+    Holm's correction of each test is over the pairs that are tested.
 
     Args:
         models: Name of a branch, a rule or a run -> its predictions; the order of clips may differ.
         bootstrap: Level, resamples and seed; the seed is that of the permutations, too.
         permutations: How many sign patterns are drawn where there are more than 2^16.
+        pairs: Those that are tested, decided before; every two models by default, in their order.
 
     Raises:
         EmorecError: There are fewer than two models, or they differ in their clips, labels, actors or classes.
@@ -99,7 +103,7 @@ def compare(
     aligned = {name: model.in_order_of(reference, (name, leader)) for name, model in models.items()}
     rows = [
         _pair(names, aligned[names[0]], aligned[names[1]], bootstrap, permutations)
-        for names in combinations(aligned, 2)
+        for names in (combinations(aligned, 2) if pairs is None else pairs)
     ]
     mcnemar = holm([row.mcnemar.raw for row in rows])
     accuracy = holm([row.actor_accuracy.raw for row in rows])

@@ -73,7 +73,7 @@ def standings(results: RunResults) -> list[Standing]:
             Standing(
                 "oracle",
                 "oracle",
-                _oracle(results.output[part], [b[part] for b in results.branches.values()], task),
+                oracle(results.output[part], [b[part] for b in results.branches.values()], task),
             )
         )
     return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
@@ -91,8 +91,14 @@ def chance(part: PartLogits, task: str) -> Scores:
     return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / int(counts.count_nonzero())}
 
 
-def _oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
-    """A branch that could not take a clip has it wrong."""
+def oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
+    """What taking each clip's right answer from any branch that has it would score.
+
+    Args:
+        whole: A part with all clips.
+        branches: Of the same part; one that could not take a clip has it wrong.
+        task: The task.
+    """
     right: set[str] = set()
     for branch in branches:
         hits = branch.logits[task].argmax(dim=-1) == branch.labels[task]
@@ -139,6 +145,11 @@ def actor_list(actors: Iterable[str]) -> str:
             runs.append([number])
     numbers = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
     return ", ".join([*numbers, *sorted(name for name in names if not name.isdecimal())])
+
+
+def warnings(results: RunResults) -> list[str]:
+    """What a reader of the figures must know: sentences without their full stop."""
+    return [*results.warnings, *one_class_warnings(results)]
 
 
 def one_class_warnings(results: RunResults) -> list[str]:

@@ -21,9 +21,9 @@ from lightning_emorec.evaluation.standings import (
     first_task,
     judged_part,
     judged_size,
-    one_class_warnings,
     percent,
     standings,
+    warnings,
 )
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
@@ -101,9 +101,13 @@ def results_table(results: RunResults, judgement: Judgement) -> Table:
 
 def with_interval(estimate: Estimate) -> str:
     """A score in percent and, in brackets, its interval where it has one."""
+    return percent(estimate.value) + brackets(estimate)
+
+
+def brackets(estimate: Estimate) -> str:
+    """An interval in percent, with a space before it; empty where there is none."""
     ends = estimate.interval
-    brackets = f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
-    return f"{percent(estimate.value)}{brackets}"
+    return f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
 
 
 def print_results(
@@ -119,7 +123,7 @@ def print_results(
     """
     console = console or Console()
     console.print(results_table(results, judgement))
-    for warning in one_class_warnings(results):
+    for warning in warnings(results):
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     if results.fusion and results.fusion.temperature is not None:
         meaning = "above 1 tones the fused probabilities down, below 1 sharpens"

@@ -2,7 +2,7 @@
 
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
-from lightning_emorec.training.decide import decide, open_folder
+from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -22,10 +22,10 @@ __all__ = [
     "RunPlan",
     "branch_run",
     "decide",
+    "decide_judging",
     "is_done",
     "locked",
     "mark_done",
-    "open_folder",
     "override",
     "overrides_by_branch",
     "refuse_other_hyperparameters",

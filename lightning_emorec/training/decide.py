@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -47,9 +48,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     refuse_shared_recordings(data.parts, data.audio)
-    warnings = taught_on(config["model"], config["data"]["corpus"])
-    for warning in warnings:
-        log.warning("%s", warning)
+    warnings = _warn(config)
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
@@ -58,6 +57,25 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     available_branches({"model": spec}, data.tasks, data.parts, "error")
     print_ = fingerprint(config, clips, branch_features(spec))
     return RunPlan(open_folder(config, config["name"], print_, held), warnings=warnings)
+
+
+def decide_judging(config: Config, verb: str, held: ExitStack) -> RunPlan:
+    """Choose the folder of a `test` or `validate`, which trains nothing.
+
+    Args:
+        config: The resolved config.
+        verb: Ends the folder's name.
+        held: Gets the lock on the folder.
+    """
+    warnings = _warn(config)
+    return RunPlan(open_folder(config, f"{config['name']}-{verb}", uuid.uuid4().hex, held), warnings=warnings)
+
+
+def _warn(config: Config) -> list[str]:
+    warnings = taught_on(config["model"], config["data"]["corpus"])
+    for warning in warnings:
+        log.warning("%s", warning)
+    return warnings
 
 
 def _decide_fusion(

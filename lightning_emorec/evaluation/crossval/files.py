@@ -6,17 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lightning_emorec.evaluation.crossval.judge import judged_content
 from lightning_emorec.evaluation.crossval.results import CrossvalResults, System
 from lightning_emorec.evaluation.crossval.summary import summary
 from lightning_emorec.evaluation.files import Row, as_csv, plain, prediction_rows, probability_columns
+from lightning_emorec.evaluation.judgement import Judgement
 from lightning_emorec.training.run_folder import write_atomically
 
 
-def write_results(results: CrossvalResults, folder: Path) -> None:
+def write_results(results: CrossvalResults, judgement: Judgement, folder: Path) -> None:
     """Write crossval.json, the tables of predictions, and the logits of every system.
 
     Args:
         results: What was found.
+        judgement: How far it can be trusted.
         folder: Of the cross-validation.
     """
     for system in results.systems:
@@ -29,7 +32,12 @@ def write_results(results: CrossvalResults, folder: Path) -> None:
     if results.chosen.way:
         rows = _rows(results, [system for system in results.systems if system.way is None])
         write_atomically(folder / "branch_predictions.csv", as_csv(["clip", "branch", *columns], rows))
-    content = json.dumps(plain(summary(results)), indent=2, ensure_ascii=False, allow_nan=False)
+    content = json.dumps(
+        plain({**summary(results), **judged_content(results, judgement)}),
+        indent=2,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
     write_atomically(folder / "crossval.json", content + "\n")
 
 

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lightning_emorec.evaluation.crossval.collect import CELL, branch_file
 from lightning_emorec.evaluation.crossval.fuse import fuse, rules_of
 from lightning_emorec.evaluation.crossval.logits import select
-from lightning_emorec.evaluation.crossval.plan import PLAN
+from lightning_emorec.evaluation.crossval.plan import CONFIG, PLAN
 from lightning_emorec.evaluation.crossval.results import CellResults, CrossvalResults, System, Way
 from lightning_emorec.fusion import FusionRule
 from lightning_emorec.metrics import PartLogits
+from lightning_emorec.training.guards import taught_on
 from lightning_emorec.types import Clip, EmorecError
 
 
@@ -39,6 +42,7 @@ def gather(folder: Path) -> CrossvalResults:
         for planned, cell in zip(plan["cells"], kept, strict=True)
         if cell is not None
     ]
+    config = (folder / CONFIG).read_text(encoding="utf8")
     way: Way = "oof" if plan["inner"] else "val"
     return CrossvalResults(
         name=folder.name,
@@ -50,7 +54,15 @@ def gather(folder: Path) -> CrossvalResults:
         single=plan["single"],
         left_out=plan["left_out"],
         synthetic=plan["synthetic"],
+        val_actors=plan["val_actors"],
+        config=config,
+        warnings=_warnings(config),
     )
+
+
+def _warnings(config: str) -> list[str]:
+    content = yaml.safe_load(config)
+    return taught_on(content["model"], content["data"]["corpus"])
 
 
 def _read(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -83,6 +95,7 @@ def _cell_results(
         solved_on=solved_on,
         seconds=cell["seconds"],
         versions=cell["versions"],
+        actors=cell["actors"],
     )
 
 

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from lightning_emorec.evaluation.crossval.fuse import Weights
 from lightning_emorec.evaluation.crossval.logits import join
 from lightning_emorec.metrics import PartLogits
-from lightning_emorec.types import UNLABELLED, Clip, Tasks
+from lightning_emorec.types import Clip, Part, Tasks
 
 Way = Literal["val", "oof"]
 """What a rule was solved on: one validation split, or out-of-fold logits of all but the test actors."""
@@ -46,6 +43,7 @@ class CellResults:
         solved_on: Way -> number of clips that the rules were solved on.
         seconds: Stage -> wall time.
         versions: Package -> version, and `device`.
+        actors: Part -> its actors.
     """
 
     seed: int
@@ -56,27 +54,7 @@ class CellResults:
     solved_on: dict[Way, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One system's answers to every clip that a task labels; rows of all systems are the same clips.
-
-    Attributes:
-        clip_ids: (clips,) in order.
-        actors: (clips,) who speaks.
-        folds: (clips,) the outer fold that tested on the clip.
-        labels: (clips,) int64, right class.
-        predicted: (seeds, clips) int64, most probable class.
-        logits: (seeds, clips, classes).
-    """
-
-    clip_ids: list[str]
-    actors: list[str]
-    folds: list[int]
-    labels: Tensor
-    predicted: Tensor
-    logits: Tensor
+    actors: dict[Part, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +71,9 @@ class CrossvalResults:
         single: Branches too dear for inner folds.
         left_out: Branch name -> why it was not fused.
         synthetic: The audio is generated: everything shown must say so.
+        val_actors: Validation actors of each fold.
+        config: What `fit` was given in each fold, but for the split, as YAML.
+        warnings: What a reader of the figures must know.
     """
 
     name: str
@@ -104,6 +85,23 @@ class CrossvalResults:
     single: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     synthetic: bool = False
+    val_actors: int = 0
+    config: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def task(self) -> str:
+        """The first, which everything is judged by."""
+        return next(iter(self.tasks))
+
+    @property
+    def command(self) -> str:
+        """What repeats it, in its folder."""
+        options = {"folds": self.folding, "seeds": len(self.seeds), "inner": self.inner}
+        options |= {"single": ",".join(self.single)} if self.single else {}
+        options["val_actors"] = self.val_actors
+        given = " ".join(f"--{name} {value}" for name, value in options.items())
+        return f"python -m lightning_emorec crossval --config config.yaml {given}"
 
     @property
     def seeds(self) -> list[int]:
@@ -123,34 +121,12 @@ class CrossvalResults:
     @cached_property
     def clips(self) -> dict[str, Clip]:
         """Every test clip once, by id, in the order of the folds."""
-        return {clip.id: clip for cell in self._of(self.seeds[0]) for clip in cell.clips}
+        return {clip.id: clip for cell in self.of(self.seeds[0]) for clip in cell.clips}
 
     def pooled(self, system: System, seed: int) -> PartLogits:
         """The logits of all clips, each from the fold that tested on it."""
-        return join([cell.logits[system] for cell in self._of(seed)])
+        return join([cell.logits[system] for cell in self.of(seed)])
 
-    def judged(self, system: System, task: str | None = None) -> Judged:
-        """Labels, predictions and actors of a system, clip by clip.
-
-        Args:
-            system: One of `systems`.
-            task: The first by default.
-        """
-        task = task or next(iter(self.tasks))
-        parts = [self.pooled(system, seed) for seed in self.seeds]
-        labels = parts[0].labels[task]
-        labelled = labels != UNLABELLED
-        logits = torch.stack([part.logits[task] for part in parts])[:, labelled]
-        ids = [clip for clip, wanted in zip(parts[0].clip_ids, labelled.tolist(), strict=True) if wanted]
-        fold_of = {clip.id: cell.fold for cell in self._of(self.seeds[0]) for clip in cell.clips}
-        return Judged(
-            clip_ids=ids,
-            actors=[self.clips[clip].actor for clip in ids],
-            folds=[fold_of[clip] for clip in ids],
-            labels=labels[labelled],
-            predicted=logits.argmax(dim=-1),
-            logits=logits,
-        )
-
-    def _of(self, seed: int) -> Sequence[CellResults]:
+    def of(self, seed: int) -> Sequence[CellResults]:
+        """The cells of a seed, fold by fold."""
         return [cell for cell in self.cells if cell.seed == seed]

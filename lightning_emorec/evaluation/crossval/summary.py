@@ -24,6 +24,7 @@ def summary(results: CrossvalResults) -> dict[str, Any]:
         "inner": results.inner,
         "single": results.single,
         "synthetic": results.synthetic,
+        "warnings": results.warnings,
         "chosen": {"name": results.chosen.name, "way": results.chosen.way},
         "branches": {s.name: system_scores(results, s) for s in results.systems if not s.way},
         "left_out": results.left_out,
@@ -85,6 +86,13 @@ def weight_spreads(results: CrossvalResults, system: System, task: str) -> dict[
     shares = [cell.weights[system][task].shares for cell in results.cells]
     given = [of for of in shares if of is not None]
     return {name: spread([of[name] for of in given]) for name in given[0]} if given else {}
+
+
+def learned_weights(results: CrossvalResults, system: System) -> dict[str, Spread]:
+    """The same for the first task and a rule that learns its weights; empty for any other system."""
+    if system.way is None or system.name == "average":
+        return {}
+    return weight_spreads(results, system, results.task)
 
 
 def temperature_spread(results: CrossvalResults, system: System, task: str) -> Spread | None:

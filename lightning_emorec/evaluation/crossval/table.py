@@ -6,53 +6,62 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lightning_emorec.evaluation.crossval.judge import warnings
 from lightning_emorec.evaluation.crossval.results import CrossvalResults, System, Way
 from lightning_emorec.evaluation.crossval.summary import (
     Spread,
+    learned_weights,
     system_scores,
     temperature_spread,
-    weight_spreads,
 )
+from lightning_emorec.evaluation.judgement import Judgement
 from lightning_emorec.evaluation.standings import percent
+from lightning_emorec.evaluation.table import brackets
 
-PERCENT = {
-    "accuracy": "acc.",
-    "uar": "UAR",
-    "macro_f1": "F1",
-    "weighted_f1": "wtd. F1",
-    "ece": "ECE",
-}
+WITH_INTERVAL = {"accuracy": "accuracy", "uar": "UAR"}
+PERCENT = {"macro_f1": "F1", "ece": "ECE"}
 HEADINGS: dict[Way, str] = {"val": "validation split:", "oof": "out of fold:"}
 
 
-def scores_table(results: CrossvalResults) -> Table:
-    """Every system on all clips pooled, in percent but for NLL; with several seeds their mean and SD."""
-    task = next(iter(results.tasks))
-    title = _title(results, f"{task} on {len(results.clips)} test clips, pooled over folds, in %")
+def scores_table(results: CrossvalResults, judgement: Judgement) -> Table:
+    """Every system on all clips pooled, in percent but for NLL; with several seeds their mean and SD.
+
+    Args:
+        results: What was found.
+        judgement: How far it can be trusted: the intervals.
+    """
+    title = _title(results, f"{results.task} on {len(results.clips)} test clips, pooled over folds, in %")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for heading in [*PERCENT.values(), "NLL", "UAR SD"]:
-        table.add_column(heading, justify="right")
+    table.add_column("", overflow="fold")
+    level = f"[{100 * judgement.bootstrap.level:g}%]"
+    headings = [f"{heading} {level}" for heading in WITH_INTERVAL.values()]
+    for heading in [*headings, *PERCENT.values(), "NLL", "UAR SD"]:
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     way: Way | None = None
     for system in results.systems:
         if system.way and system.way != way:
             table.add_section()
             table.add_row(Text(HEADINGS[system.way], style="italic"))
         way = system.way
-        table.add_row(*_line(results, system, task), style="bold" if _is_chosen(results, system) else None)
+        table.add_row(
+            *_line(results, judgement, system), style="bold" if _is_chosen(results, system) else None
+        )
     for name in results.left_out:
         table.add_row(Text(f"{name}: left out"), style="yellow")
     return table
 
 
-def _line(results: CrossvalResults, system: System, task: str) -> list[str | Text]:
-    found = system_scores(results, system)[task]
+def _line(results: CrossvalResults, judgement: Judgement, system: System) -> list[str | Text]:
+    found = system_scores(results, system)[results.task]
     name = Text(f"{system.name} (chosen)" if _is_chosen(results, system) else system.name)
-    pooled = [_percents(found["seeds"][metric]) for metric in PERCENT]
-    return [name, *pooled, _numbers(found["seeds"]["nll"]), percent(found["folds"]["uar"]["sd"])]
+    estimates = judgement.systems[system.label].scores
+    judged = [_percents(found["seeds"][metric]) + brackets(estimates[metric]) for metric in WITH_INTERVAL]
+    others = [_percents(found["seeds"][metric]) for metric in PERCENT]
+    return [name, *judged, *others, _numbers(found["seeds"]["nll"]), percent(found["folds"]["uar"]["sd"])]
 
 
 def _is_chosen(results: CrossvalResults, system: System) -> bool:
@@ -60,19 +69,18 @@ def _is_chosen(results: CrossvalResults, system: System) -> bool:
 
 
 def weights_table(results: CrossvalResults) -> Table:
-    """What the rules that learn weights learned: mean and SD over folds and seeds."""
-    task = next(iter(results.tasks))
-    branches = [system.name for system in results.systems if system.way is None]
+    """What the rules that learn weights learned, a rule in each column: mean and SD over folds and seeds."""
+    learned = {system: found for system in results.systems if (found := learned_weights(results, system))}
     title = _title(results, "weights, mean ± SD over folds" + (" and seeds" if results.seeds[1:] else ""))
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for heading in ["", *branches, "temperature"]:
-        table.add_column(heading, justify="right" if heading else "left")
-    for system in results.systems:
-        shares = weight_spreads(results, system, task) if system.way and system.name != "average" else {}
-        if shares:
-            temperature = temperature_spread(results, system, task)
-            numbers = [_numbers(shares[name]) for name in branches]
-            table.add_row(Text(system.label), *numbers, _numbers(temperature) if temperature else "–")
+    table.add_column("", overflow="fold")
+    for system in learned:
+        table.add_column(Text(system.label.replace(" (", "\n(")), justify="right", no_wrap=True)
+    for name in [system.name for system in results.systems if system.way is None]:
+        table.add_row(Text(name), *(_numbers(shares[name]) for shares in learned.values()))
+    table.add_section()
+    temperatures = [temperature_spread(results, system, results.task) for system in learned]
+    table.add_row("temperature", *(_numbers(of) if of else "–" for of in temperatures))
     return table
 
 
@@ -93,20 +101,38 @@ def how_solved(results: CrossvalResults) -> list[str]:
             f"out of fold: rules solved on the {_range(results, 'oof')} clips of a fold's training and validation "
             f"actors, judged by branches trained on the rest of {results.inner} inner folds"
         )
-    said += [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
     return said
 
 
-def print_results(results: CrossvalResults, folder: Path, console: Console | None = None) -> None:
-    """Print both tables, what they rest on and where the files are."""
+def print_results(
+    results: CrossvalResults, judgement: Judgement, page: Path, console: Console | None = None
+) -> None:
+    """Print both tables, what they rest on and, last, where the page is.
+
+    Args:
+        results: What was found.
+        judgement: How far it can be trusted.
+        page: crossval.html, beside the other files.
+        console: Where to print; standard output by default.
+    """
     console = console or Console()
-    console.print(scores_table(results))
+    console.print(scores_table(results, judgement))
     if results.chosen.way:
         console.print(weights_table(results))
-    console.print(Text("UAR SD: standard deviation of the UAR of single folds"))
-    for sentence in how_solved(results):
+    for warning in warnings(results):
+        console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
+    console.print(Text(_legend(results, judgement)))
+    left_out = [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
+    for sentence in [*how_solved(results), *left_out]:
         console.print(Text(sentence))
-    console.print(Text(f"results {folder}"), soft_wrap=True)
+    console.print(Text(f"page {page}"), soft_wrap=True)
+
+
+def _legend(results: CrossvalResults, judgement: Judgement) -> str:
+    said = [f"in brackets: interval over {judgement.measured.actors} actors"]
+    if results.seeds[1:]:
+        said = [f"{said[0]}, of seed {results.seeds[0]}", "±: standard deviation over seeds"]
+    return "; ".join([*said, "UAR SD: standard deviation of the UAR of single folds"])
 
 
 def _range(results: CrossvalResults, way: str) -> str:

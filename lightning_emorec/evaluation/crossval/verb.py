@@ -11,6 +11,8 @@ from lightning_emorec.evaluation.crossval.collect import collect, is_collected
 from lightning_emorec.evaluation.crossval.files import write_results
 from lightning_emorec.evaluation.crossval.folds import some_split
 from lightning_emorec.evaluation.crossval.gather import gather
+from lightning_emorec.evaluation.crossval.judge import judge_crossval
+from lightning_emorec.evaluation.crossval.page import write_page
 from lightning_emorec.evaluation.crossval.plan import Plan, make_plan
 from lightning_emorec.evaluation.crossval.results import CrossvalResults
 from lightning_emorec.evaluation.crossval.run import Outcome, run_cells
@@ -73,8 +75,9 @@ def crossval(
         found = f"{', '.join(outcome.elsewhere)} at work in another process"
         raise EmorecError("every fold to be done", found, "run the same command again when it has ended")
     results = gather(plan.folder)
-    write_results(results, plan.folder)
-    print_results(results, plan.folder)
+    judgement = judge_crossval(results)
+    write_results(results, judgement, plan.folder)
+    print_results(results, judgement, write_page(results, judgement, plan.folder))
     return results
 
 

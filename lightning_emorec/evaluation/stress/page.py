@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from lightning_emorec.evaluation.plots import GREY, STYLE, WIDTH_INCHES
-from lightning_emorec.evaluation.standings import PART_NAMES, percent
+from lightning_emorec.evaluation.page import render
+from lightning_emorec.evaluation.plots import GREY, WIDTH_INCHES, svg
+from lightning_emorec.evaluation.standings import PART_NAMES
 from lightning_emorec.evaluation.stress.results import ConditionResult, StressResults, figure_of
 from lightning_emorec.training.run_folder import write_atomically
 
@@ -38,14 +35,6 @@ def write_page(results: StressResults, folder: Path) -> Path:
     Returns:
         Its path.
     """
-    environment = Environment(
-        loader=PackageLoader("lightning_emorec", "evaluation/stress"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
     content = {
         "stress": results,
         "part": PART_NAMES[results.part],
@@ -54,7 +43,7 @@ def write_page(results: StressResults, folder: Path) -> Path:
             condition.name: Markup(condition_figure(results, condition)) for condition in results.conditions
         },
     }
-    write_atomically(folder / PAGE, environment.get_template(f"{PAGE}.j2").render(content))
+    write_atomically(folder / PAGE, render(f"stress/{PAGE}.j2", content))
     return folder / PAGE
 
 
@@ -85,19 +74,7 @@ def condition_figure(results: StressResults, condition: ConditionResult) -> str:
         axes.set(ylim=(0, 100), ylabel="UAR, %", xlabel=condition.unit or "what is missing")
         axes.margins(x=0.04)
         axes.grid(axis="y")
-        rows = (len(axes.lines) + 1) // 2
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.3)
-        axes.figure.set_size_inches(WIDTH_INCHES, 2.6 + 0.2 * rows)  # type: ignore[union-attr]
 
-    return _svg(paint)
-
-
-def _svg(paint: Any) -> str:
-    text = StringIO()
-    no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(layout="constrained")
-        paint(figure.subplots())
-        figure.savefig(text, format="svg", metadata=no_metadata)
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    rows = (len(results.clean.branches) + 3) // 2  # of the legend: chance, branches, the rule
+    return svg((WIDTH_INCHES, 2.6 + 0.2 * rows), paint)

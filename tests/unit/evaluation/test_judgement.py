@@ -101,6 +101,12 @@ def test_the_risk_is_of_the_surest_first(results: RunResults) -> None:
     assert judge(sure_of_the_right).metrics()["calibration"]["aurc"] == pytest.approx((1 / 5 + 2 / 6) / 6)
 
 
+def test_calibration_is_of_every_system(fused: RunResults) -> None:
+    found = judge(fused).metrics()["calibration"]
+    assert found["systems"]["log_linear"]["ece"] == found["ece"]
+    assert found["systems"]["words"]["ece"] == pytest.approx(0.786986 - 1 / 6, abs=1e-6)
+
+
 def test_every_pair_is_compared(fused: RunResults) -> None:
     judgement = judge(fused)
     assert len(judgement.comparisons) == 6

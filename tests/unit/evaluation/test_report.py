@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import FusionSummary, RunResults
 from lightning_emorec.metrics import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
+from tests.unit.evaluation.pages import Tags, words
 
 
 def page(results: RunResults, folder: Path, curves: dict[str, Path] | None = None) -> str:
@@ -24,44 +24,8 @@ def fused_page(fused: RunResults, tmp_path_factory: pytest.TempPathFactory) -> s
     return page(fused, tmp_path_factory.mktemp("fused"))
 
 
-def words(html: str) -> str:
-    """The page as it is read: no style, no figures, no tags, single spaces."""
-    text = re.sub(r"<(style|svg).*?</\1>", "", html, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", text).replace("&nbsp;", " ").split())
-
-
 def headings(html: str) -> list[str]:
     return re.findall(r"<h2>(.*?)</h2>", html)
-
-
-class Tags(HTMLParser):
-    """Notes what a page loads and which tags are left open."""
-
-    VOID = frozenset({"meta", "br"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.loads += [
-            value or ""
-            for name, value in attrs
-            if name in {"src", "href", "xlink:href", "data", "poster"} and not (value or "").startswith("#")
-        ]
-        if tag in {"script", "link", "iframe"}:
-            self.loads.append(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_the_page_loads_nothing_and_closes_its_tags(fused_page: str) -> None:
@@ -227,6 +191,11 @@ def test_a_model_without_mistakes_says_none(results: RunResults, tmp_path: Path)
     labels = part.labels["emotion"]
     perfect = PartLogits(part.clip_ids, {"emotion": torch.eye(3)[labels]}, {"emotion": labels})
     assert "Clips it got wrong None." in words(page(replace(results, output={"test": perfect}), tmp_path))
+
+
+def test_what_was_warned_of_before_the_run_is_told_in_the_report(results: RunResults, tmp_path: Path) -> None:
+    text = words(page(replace(results, warnings=["m was trained on Ravdess"]), tmp_path))
+    assert "Warning. m was trained on Ravdess." in text
 
 
 def test_a_one_class_model_is_warned_of_in_the_report(untested: RunResults, tmp_path: Path) -> None:

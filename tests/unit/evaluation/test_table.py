@@ -108,6 +108,12 @@ def test_a_model_that_predicts_one_class_only_is_warned_of_on_the_terminal(resul
     assert "emotion is 'calm' for all 6 clips" in text
 
 
+def test_what_was_warned_of_before_the_run_is_told_at_its_end(results: RunResults) -> None:
+    text = printed(replace(results, warnings=["m was trained on Ravdess"]))
+    assert "WARNING" in text
+    assert "m was trained on Ravdess" in text
+
+
 def split(absent: list[str]) -> Parts:
     def clips(actors: str, emotion: str) -> list[Clip]:
         return [

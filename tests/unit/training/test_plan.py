@@ -9,7 +9,11 @@ from lightning_emorec.training import PLAN_VARIABLE, RunPlan
 
 def test_a_plan_survives_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = RunPlan(
-        Path("runs/a"), {"cnn": Path("runs/branches/cnn-1")}, {"bert": "no weights"}, {"branch cnn": 1.5}
+        Path("runs/a"),
+        {"cnn": Path("runs/branches/cnn-1")},
+        {"bert": "no weights"},
+        {"branch cnn": 1.5},
+        ["bert was trained on the corpus"],
     )
     monkeypatch.setenv(PLAN_VARIABLE, plan.as_text())
     assert RunPlan.handed_over() == plan

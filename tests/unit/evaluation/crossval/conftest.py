@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def folder(tmp_path: Path) -> Path:
             "seed": 1,
             "fold": fold,
             "inner": ["sound", "words"],
+            "actors": {"train": ["20", "21"], "val": ["30"], "test": [f"{fold}0", f"{fold}1"]},
             "seconds": {"fit": 2.0 + fold},
             "versions": {"torch": "2.11.0"},
             "clips": clips,
@@ -106,6 +108,7 @@ def folder(tmp_path: Path) -> Path:
         cells.append({"seed": 1, "fold": fold, "folder": cell.name, "fingerprint": f"print{fold}"})
     plan = {
         "folds": 2,
+        "val_actors": 1,
         "inner": 2,
         "single": [],
         "tasks": TASKS,
@@ -117,4 +120,21 @@ def folder(tmp_path: Path) -> Path:
         "cells": cells,
     }
     (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "config.yaml").write_text("model: {class_path: F}\ndata: {corpus: {class_path: Tones}}\n")
     return folder
+
+
+def add_seed(folder: Path) -> None:
+    """The same again with seed 2, but that `sound` has one of four right in fold 1."""
+    plan = json.loads((folder / "plan.json").read_text())
+    more = []
+    for cell in plan["cells"]:
+        again = cell["folder"].replace("seed1", "seed2")
+        shutil.copytree(folder / cell["folder"], folder / again)
+        content = json.loads((folder / again / "cell.json").read_text())
+        (folder / again / "cell.json").write_text(json.dumps({**content, "seed": 2}))
+        more.append({**cell, "seed": 2, "folder": again})
+    said(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
+        branch_file(folder / "seed2-fold1", "sound", "test")
+    )
+    (folder / "plan.json").write_text(json.dumps({**plan, "cells": [*plan["cells"], *more]}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from io import StringIO
 from math import e
 from pathlib import Path
@@ -14,14 +13,16 @@ from rich.console import Console
 
 from lightning_emorec.evaluation.crossval import System, gather
 from lightning_emorec.evaluation.crossval.files import logits_path, write_results
+from lightning_emorec.evaluation.crossval.judge import judge_crossval
 from lightning_emorec.evaluation.crossval.logits import join
 from lightning_emorec.evaluation.crossval.summary import spread, summary
 from lightning_emorec.evaluation.crossval.table import how_solved, print_results
+from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.metrics import PartLogits
 from lightning_emorec.types import EmorecError
-from tests.unit.evaluation.crossval.conftest import LABELS, clip_ids, said
+from tests.unit.evaluation.crossval.conftest import LABELS, add_seed, clip_ids, said
 
-SOUND, WORDS = System("sound"), System("words")
+WORDS = System("words")
 
 
 def shares(folder: Path, way: str) -> list[dict[str, float] | None]:
@@ -86,35 +87,22 @@ def test_a_branch_without_inner_folds_restricts_the_rules_to_validation_clips(fo
     assert "sound: too dear for inner folds" in said_so
 
 
-def test_labels_predictions_and_actors_come_clip_by_clip(folder: Path) -> None:
-    judged = gather(folder).judged(WORDS)
-    assert judged.clip_ids == [*clip_ids(0, "test"), *clip_ids(1, "test")]
-    assert judged.actors == ["00", "00", "01", "01", "10", "10", "11", "11"]
-    assert judged.folds == [0] * 4 + [1] * 4
-    assert judged.labels.tolist() == LABELS * 2
-    assert judged.predicted.tolist() == [[1, 0, 0, 1, 1, 1, 0, 1]]
-    assert judged.logits.shape == (1, 8, 2)
+def test_every_clip_is_pooled_once_with_its_actor(folder: Path) -> None:
+    results = gather(folder)
+    said = Predictions.of(results.pooled(WORDS, 1), "mood", results.clips)
+    assert said.clip_ids == [*clip_ids(0, "test"), *clip_ids(1, "test")]
+    assert said.actors == ["00", "00", "01", "01", "10", "10", "11", "11"]
+    assert said.labels.tolist() == LABELS * 2
+    assert said.predicted.tolist() == [1, 0, 0, 1, 1, 1, 0, 1]
 
 
 def test_seeds_are_pooled_apart_and_spread(folder: Path) -> None:
-    plan = json.loads((folder / "plan.json").read_text())
-    more = []
-    for cell in plan["cells"]:
-        again = cell["folder"].replace("seed1", "seed2")
-        shutil.copytree(folder / cell["folder"], folder / again)
-        content = json.loads((folder / again / "cell.json").read_text())
-        (folder / again / "cell.json").write_text(json.dumps({**content, "seed": 2}))
-        more.append({**cell, "seed": 2, "folder": again})
-    said(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
-        folder / "seed2-fold1" / "logits" / "test" / "sound.pt"
-    )
-    (folder / "plan.json").write_text(json.dumps({**plan, "cells": [*plan["cells"], *more]}))
+    add_seed(folder)
     results = gather(folder)
     found = summary(results)["branches"]["sound"]["mood"]
     assert [(of["seed"], of["accuracy"]) for of in found["pooled"]] == [(1, 7 / 8), (2, 4 / 8)]
     assert found["seeds"]["accuracy"] == {"mean": 5.5 / 8, "sd": pytest.approx(0.2651650)}  # 3/16 × sqrt 2
     assert len(found["by_fold"]) == 4
-    assert results.judged(SOUND).predicted.shape == (2, 8)
 
 
 def test_a_fold_that_is_not_done_is_named(folder: Path) -> None:
@@ -137,7 +125,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_logits_of_every_system_are_left_with_each_clip_once(folder: Path) -> None:
     results = gather(folder)
-    write_results(results, folder)
+    write_results(results, judge_crossval(results), folder)
     assert len(results.systems) == 2 + 4 + 4
     for system in results.systems:
         kept = PartLogits.load(logits_path(folder, system, 1))
@@ -145,7 +133,8 @@ def test_logits_of_every_system_are_left_with_each_clip_once(folder: Path) -> No
 
 
 def test_tables_of_predictions_say_fold_and_seed(folder: Path) -> None:
-    write_results(gather(folder), folder)
+    results = gather(folder)
+    write_results(results, judge_crossval(results), folder)
     with (folder / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == [*clip_ids(0, "test"), *clip_ids(1, "test")]
@@ -159,7 +148,8 @@ def test_tables_of_predictions_say_fold_and_seed(folder: Path) -> None:
 
 
 def test_the_json_has_both_ways_and_seconds(folder: Path) -> None:
-    write_results(gather(folder), folder)
+    results = gather(folder)
+    write_results(results, judge_crossval(results), folder)
     content = json.loads((folder / "crossval.json").read_text())
     assert content["chosen"] == {"name": "log_linear", "way": "oof"}
     assert set(content["rules"]["val"]) == set(content["rules"]["oof"]) == set(content["weights"]["oof"])
@@ -169,10 +159,12 @@ def test_the_json_has_both_ways_and_seconds(folder: Path) -> None:
 
 def test_the_table_shows_branches_rules_and_weights(folder: Path) -> None:
     out = StringIO()
-    print_results(gather(folder), folder, Console(file=out, width=80))
+    results = gather(folder)
+    print_results(results, judge_crossval(results), folder / "crossval.html", Console(file=out, width=100))
     text = out.getvalue()
     assert "mood on 8 test clips" in text
     assert "87.5" in text
+    assert "87.5 [62.5, 100.0]" in text
     assert "log_linear (chosen)" in text
     assert "0.67 ± 0.47" in text
 
