@@ -24,6 +24,8 @@ from lightning_emorec.branches.text_transformer import TextTransformer
 from lightning_emorec.branches.tfidf_svc import TfidfSvc
 from lightning_emorec.branches.transcript_gru import TranscriptGru
 from lightning_emorec.branches.vader import Vader
+from lightning_emorec.branches.whisper_encoder import WhisperEncoder
+from lightning_emorec.branches.whisper_statistics import WhisperStatistics
 
 __all__ = [
     "AudioCnn",
@@ -42,6 +44,8 @@ __all__ = [
     "TfidfSvc",
     "TranscriptGru",
     "Vader",
+    "WhisperEncoder",
+    "WhisperStatistics",
     "best_checkpoint",
     "branch_class",
     "branch_features",

@@ -16,6 +16,7 @@ from lightning_emorec.features.transcript import (
 )
 from lightning_emorec.features.vader import VaderScores
 from lightning_emorec.features.whisper import WhisperTranscript
+from lightning_emorec.features.whisper_states import WhisperStateFrames, WhisperStateStatistics
 
 __all__ = [
     "Feature",
@@ -33,6 +34,8 @@ __all__ = [
     "TranscriptSource",
     "VaderScores",
     "Value",
+    "WhisperStateFrames",
+    "WhisperStateStatistics",
     "WhisperTranscript",
     "functionals_feature",
     "sha256",

@@ -33,5 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "TfidfSvc": {"transcript": "reference", "folds": 3},
     "TranscriptGru": {"transcript": "reference", "embedding_size": 8, "hidden": 8},
     "Vader": {"transcript": "reference"},
+    "WhisperEncoder": {"width": 8},  # of the Whisper that the environment names
+    "WhisperStatistics": {"views": 2},
 }
 """Class name -> init_args without `tasks`."""

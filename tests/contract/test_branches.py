@@ -25,6 +25,7 @@ from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.splits import ActorLists
 from lightning_emorec.types import Batch, Logits
 from tests.contract.branch_cases import SMALL
+from tests.tiny_whisper import save_whisper
 
 TASKS = {"pitch": ["low", "middle", "high"], "voice": ["deep", "bright"]}
 BASES = {"Branch", "ClosedFormBranch", "GradientBranch"}
@@ -32,6 +33,16 @@ BASES = {"Branch", "ClosedFormBranch", "GradientBranch"}
 
 def spec(name: str) -> dict[str, Any]:
     return resolve_spec({"class_path": name, "init_args": SMALL[name]}, TASKS)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_whisper(tmp_path_factory.mktemp("whisper") / "tiny.pt")
+
+
+@pytest.fixture(autouse=True)
+def _tiny_whisper(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOREC_WHISPER", str(checkpoint))
 
 
 @pytest.fixture(params=sorted(SMALL))

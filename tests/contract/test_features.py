@@ -7,19 +7,18 @@ import inspect
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 import lightning_emorec.features as features
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Value
 from lightning_emorec.types import Clip
+from tests.tiny_whisper import save_whisper
 
 
 def reference(folder: Path) -> Feature:
@@ -40,15 +39,15 @@ def vader_scores(folder: Path) -> Feature:
 
 
 def whisper_transcript(folder: Path) -> Feature:
-    from whisper.model import ModelDimensions, Whisper
+    return features.WhisperTranscript(str(save_whisper(folder / "tiny.pt")), batch_clips=3)
 
-    torch.manual_seed(0)
-    dims = ModelDimensions(80, 1500, 8, 2, 1, 51864, 20, 8, 2, 1)  # twenty tokens at most, so ten of text
-    model = Whisper(dims)
-    torch.nn.init.normal_(model.decoder.positional_embedding)
-    path = folder / "tiny.pt"
-    torch.save({"dims": asdict(dims), "model_state_dict": model.state_dict()}, path)
-    return features.WhisperTranscript(str(path), batch_clips=3)
+
+def whisper_statistics(folder: Path) -> Feature:
+    return features.WhisperStateStatistics(str(save_whisper(folder / "tiny.pt")), views=3)
+
+
+def whisper_frames(folder: Path) -> Feature:
+    return features.WhisperStateFrames(str(save_whisper(folder / "tiny.pt")), layers=[2])
 
 
 def egemaps(folder: Path) -> Feature:
@@ -72,6 +71,8 @@ MAKERS: dict[str, Callable[[Path], Feature]] = {
     "ReferenceTranscript": reference,
     "TranscriptFile": transcript_file,
     "VaderScores": vader_scores,
+    "WhisperStateFrames": whisper_frames,
+    "WhisperStateStatistics": whisper_statistics,
     "WhisperTranscript": whisper_transcript,
 }
 EXPORTED = sorted(

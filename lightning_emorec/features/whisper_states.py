@@ -1,0 +1,240 @@
+"""What Whisper's encoder makes of a clip, layer by layer (Radford et al. 2022, arXiv:2212.04356)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import gelu, pad
+from torch.nn.utils.rnn import pad_sequence
+
+from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.features.feature import Feature, Options, Value
+from lightning_emorec.features.functionals import stack
+from lightning_emorec.features.views import RECIPE, view_of
+from lightning_emorec.features.whisper_weights import WhisperWeights
+from lightning_emorec.types import Clip, EmorecError
+
+if TYPE_CHECKING:
+    from whisper import Whisper
+    from whisper.model import AudioEncoder
+
+Sound = NDArray[np.float32]
+
+_RATE_HZ = 16000
+_WINDOW_S = 30.0  # what Whisper was trained on
+_FRAME = 320  # samples that a state stands for: two mel frames
+_SHORTEST_S = 0.1
+_CLEANING = 1  # to be raised when short or long clips are treated in another way
+
+
+class WhisperStates(Feature):
+    """What features from the states of Whisper's encoder share.
+
+    Each clip is heard by itself, in float32 on every device, with a context that ends shortly after it: 30 s, as
+    in training, take many times longer. Clips of more than 30 s are heard in windows of 30 s. A clip of less
+    than 0.1 s is followed by silence up to that length.
+
+    Args:
+        model: Name of a model or path of a checkpoint; None means `$EMOREC_WHISPER`, else tiny.en.
+        margin_s: Silence that Whisper hears after a clip's end; None fills the window of 30 s.
+
+    Raises:
+        EmorecError: A margin out of range.
+    """
+
+    activity: ClassVar[str] = "hearing with Whisper"
+
+    def __init__(self, model: str | None = None, margin_s: float | None = 0.5) -> None:
+        if margin_s is not None and not 0 <= margin_s <= _WINDOW_S:
+            raise EmorecError(f"margin_s in [0, {_WINDOW_S:g}], or null", f"{margin_s}", "mend margin_s")
+        self.weights = WhisperWeights(model)
+        self.margin_s = margin_s
+
+    def options(self) -> Options:
+        """Weights, context and cleaning."""
+        margin_s = None if self.margin_s is None else float(self.margin_s)
+        return {"weights": self.weights.identity, "margin_s": margin_s, "cleaning": _CLEANING}
+
+    def check_available(self) -> None:
+        """Raise unless the weights are here or within reach.
+
+        Raises:
+            UnavailableError: No weights and no network.
+            EmorecError: An unknown model.
+        """
+        self.weights.check_available()
+
+    def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
+        """Yield what is kept of the states of each clip.
+
+        Raises:
+            UnavailableError: The weights cannot be had.
+            EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
+        """
+        paths = paths_of(clips)
+        store = audio.at(_RATE_HZ)
+        digests = store.digests(paths)
+        model = self.weights.load()
+        for path, digest in zip(paths, digests, strict=True):
+            sound = store.load(path)
+            lacking = max(0, round(_SHORTEST_S * _RATE_HZ) - len(sound))
+            yield self._kept(model, np.pad(sound, (0, lacking)), digest)
+
+    @abstractmethod
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        """What is kept of a clip of (time,) samples, whose content has this digest."""
+
+    @torch.inference_mode()
+    def _states(self, model: Whisper, sound: Sound) -> Tensor:
+        """(layers, frames, width): the states of a clip's own frames after each layer."""
+        step = round(_WINDOW_S * _RATE_HZ)
+        windows = torch.split(torch.tensor(sound), step)  # a copy, since decoded audio cannot be written to
+        return torch.cat([self._window_states(model, window) for window in windows], dim=1)
+
+    def _window_states(self, model: Whisper, window: Tensor) -> Tensor:
+        import whisper
+
+        whole = round(_WINDOW_S * _RATE_HZ)
+        heard = whole if self.margin_s is None else len(window) + round(self.margin_s * _RATE_HZ)
+        heard = min(whole, _FRAME * _frames(max(heard, round(_SHORTEST_S * _RATE_HZ))))
+        padded = pad(window, (0, heard - len(window)))  # (time,)
+        mel = whisper.log_mel_spectrogram(
+            padded, model.dims.n_mels, device=model.device
+        )  # (mels, 2 * frames)
+        return _layers(model.encoder, mel)[:, : _frames(len(window))]
+
+
+class WhisperStateStatistics(WhisperStates):
+    """Mean and standard deviation over time of the states after each layer, of a clip and of views of it.
+
+    A value is (views, layers, 2 * width) float16: means, then deviations.
+
+    Args:
+        model: As `WhisperStates`.
+        margin_s: As `WhisperStates`.
+        views: 1 is the clip as it is; more are drawn, see `view_of`.
+
+    Raises:
+        EmorecError: An argument out of range.
+    """
+
+    name: ClassVar[str] = "whisper-statistics"
+
+    def __init__(self, model: str | None = None, margin_s: float | None = 0.5, views: int = 1) -> None:
+        super().__init__(model, margin_s)
+        if views < 1:
+            raise EmorecError("views of at least 1", f"{views}", "mend views")
+        self.views = views
+
+    def options(self) -> Options:
+        """Weights, context, cleaning and views."""
+        return {**super().options(), "views": self.views, "recipe": RECIPE if self.views > 1 else None}
+
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        views = (view_of(sound, number, digest, _RATE_HZ) for number in range(self.views))
+        rows = torch.stack([_statistics(self._states(model, view)) for view in views])
+        return rows.half().cpu().numpy()
+
+    def collate(self, values: Sequence[Value]) -> Tensor:
+        """(batch, views, layers, 2 * width) float32."""
+        return torch.from_numpy(stack(values)).float()
+
+
+class WhisperStateFrames(WhisperStates):
+    """The states after chosen layers in every frame of 20 ms, or averaged over several.
+
+    A value is (frames, layers, width) float16. In a batch a last column tells a clip's own frames, 1, from
+    padding, 0.
+
+    Args:
+        model: As `WhisperStates`.
+        margin_s: As `WhisperStates`.
+        layers: Which layers, counted from 1; None means all.
+        step: Frames that are averaged into one, since a frame of all layers takes much room.
+
+    Raises:
+        EmorecError: An argument out of range.
+    """
+
+    name: ClassVar[str] = "whisper-frames"
+
+    def __init__(
+        self,
+        model: str | None = None,
+        margin_s: float | None = 0.5,
+        layers: Sequence[int] | None = None,
+        step: int = 2,
+    ) -> None:
+        super().__init__(model, margin_s)
+        if step < 1:
+            raise EmorecError("step of at least 1", f"{step}", "mend step")
+        check_layers(layers)
+        self.layers = None if layers is None else list(layers)
+        self.step = step
+
+    def options(self) -> Options:
+        """Weights, context, cleaning, layers and step."""
+        layers = None if self.layers is None else ",".join(map(str, self.layers))
+        return {**super().options(), "layers": layers, "step": self.step}
+
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        states = chosen_layers(self._states(model, sound), self.layers)  # (layers, frames, width)
+        pieces = torch.split(states, self.step, dim=1)
+        rows = torch.stack([piece.mean(dim=1) for piece in pieces])  # (frames / step, layers, width)
+        return rows.half().cpu().numpy()
+
+    def collate(self, values: Sequence[Value]) -> Tensor:
+        """(batch, frames, layers, width + 1) float32: states and the mask, 0 after each clip's end."""
+        rows = [torch.from_numpy(cast("NDArray[np.float16]", value)).float() for value in values]
+        return pad_sequence([pad(row, (0, 1), value=1.0) for row in rows], batch_first=True)
+
+
+def check_layers(layers: Sequence[int] | None) -> None:
+    """Check the numbers of layers, without knowing how many there are.
+
+    Raises:
+        EmorecError: None, or one below 1.
+    """
+    if layers is not None and (not layers or min(layers) < 1):
+        raise EmorecError("layers counted from 1, or null", f"{list(layers)}", "mend model.init_args.layers")
+
+
+def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) -> Tensor:
+    """Those along `dim` that are chosen, counted from 1; None means all.
+
+    Raises:
+        EmorecError: The model has no such layer.
+    """
+    if layers is None:
+        return states
+    known = states.shape[dim]
+    if max(layers) > known:
+        raise EmorecError(f"layers of 1 to {known}", f"{list(layers)}", "mend model.init_args.layers")
+    return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
+
+
+def _frames(samples: int) -> int:
+    """States that stand for so many samples."""
+    return -(-samples // _FRAME)
+
+
+def _layers(encoder: AudioEncoder, mel: Tensor) -> Tensor:
+    """(layers, frames, width) from (mels, 2 * frames); `encoder` itself insists on 30 s and gives only the last."""
+    states = gelu(encoder.conv2(gelu(encoder.conv1(mel[None])))).transpose(1, 2)  # (1, frames, width)
+    states = states + encoder.positional_embedding[: states.shape[1]]
+    made = []
+    for block in encoder.blocks:
+        states = block(states)
+        made.append(states[0])
+    return torch.stack(made)
+
+
+def _statistics(states: Tensor) -> Tensor:
+    """(layers, 2 * width) from (layers, frames, width)."""
+    return torch.cat([states.mean(dim=1), states.std(dim=1, correction=0)], dim=1)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from lightning_emorec.branches import WhisperStatistics
+from lightning_emorec.types import Batch, Clip, EmorecError
+
+TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"], "height": ["small", "tall"]}
+CLASS = np.tile([0, 1, 2], 20)
+VIEWS, LAYERS, STATES = 2, 3, 4
+
+
+def drawn() -> np.ndarray:
+    """(60, views, layers, 2 * states): the last layer tells the class, views differ a little."""
+    draw = np.random.default_rng(0)
+    made = draw.normal(size=(60, 1, LAYERS, 2 * STATES)) + 0.3 * draw.normal(
+        size=(60, VIEWS, LAYERS, 2 * STATES)
+    )
+    made[:, :, 2, :3] += 1.5 * np.eye(3)[CLASS][:, None]
+    return (2 * made + 7).astype(np.float16)
+
+
+VALUES = drawn()
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOREC_WHISPER", "tiny.en")
+
+
+def clip_of(number: int) -> Clip:
+    labels = {"emotion": TASKS["emotion"][CLASS[number]]}
+    if number >= 10:  # the sex of some is not known, and nobody's height
+        labels["sex"] = TASKS["sex"][number % 2]
+    return Clip(str(number), str(number // 10), None, labels)
+
+
+def solved(**arguments: Any) -> WhisperStatistics:
+    branch = WhisperStatistics(TASKS, views=VIEWS, **arguments)
+    clips = [clip_of(number) for number in range(60)]
+    data = SimpleNamespace(
+        usable=lambda part: clips, training_features=lambda: {branch.feature_key: list(VALUES)}
+    )
+    branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
+    branch.solve()
+    return branch.eval()
+
+
+def batch_of(branch: WhisperStatistics, values: np.ndarray) -> Batch:
+    rows: Tensor = cast(Tensor, branch.feature.collate(list(values)))
+    nothing = torch.zeros(len(rows), 0)
+    names = [str(row) for row in range(len(rows))]
+    return Batch(names, torch.arange(len(rows)), nothing, nothing, {}, {branch.feature_key: rows})
+
+
+def test_every_view_of_every_clip_is_learned_from() -> None:
+    branch = solved(c=0.05)
+    rows = VALUES.astype(np.float64).reshape(60 * VIEWS, -1)
+    scaler = StandardScaler().fit(rows)
+    reference = LogisticRegression(C=0.05, max_iter=1000)
+    weight = np.full(60 * VIEWS, 1 / VIEWS)  # a clip weighs the same however many views it has
+    reference.fit(scaler.transform(rows), np.repeat(CLASS, VIEWS), sample_weight=weight)
+    made = branch(batch_of(branch, VALUES[:, :1].repeat(VIEWS, axis=1)))["emotion"]
+    expected = reference.predict_log_proba(scaler.transform(VALUES[:, 0].astype(np.float64).reshape(60, -1)))
+    np.testing.assert_allclose(made, expected, atol=5e-3)
+
+
+def test_a_clip_s_logits_are_the_mean_of_its_views_log_probabilities() -> None:
+    branch = solved()
+    alone = [branch(batch_of(branch, VALUES[:, [view, view]])) for view in range(VIEWS)]
+    for task, rows in branch(batch_of(branch, VALUES)).items():
+        by_hand = torch.stack([view[task].softmax(dim=1).log() for view in alone]).mean(dim=0)
+        torch.testing.assert_close(rows, by_hand)
+
+
+def test_only_the_chosen_layers_are_heard() -> None:
+    branch = solved(layers=[3, 1])
+    changed = VALUES.copy()
+    changed[:, :, 1] = -50
+    made, again = branch(batch_of(branch, VALUES)), branch(batch_of(branch, changed))
+    torch.testing.assert_close(made["emotion"], again["emotion"])
+    assert (made["emotion"].argmax(dim=1).numpy() == CLASS).mean() > 0.6
+
+
+def test_a_task_that_nobody_labels_is_undecided() -> None:
+    branch = solved()
+    torch.testing.assert_close(
+        branch(batch_of(branch, VALUES))["height"].softmax(dim=1), torch.full((60, 2), 0.5)
+    )
+
+
+def test_a_solved_branch_loads_into_one_that_never_saw_the_data() -> None:
+    branch = solved()
+    again = WhisperStatistics(TASKS, views=VIEWS).eval()
+    again.load_state_dict(branch.state_dict(), strict=True)
+    before, after = branch(batch_of(branch, VALUES)), again(batch_of(branch, VALUES))
+    torch.testing.assert_close(after["emotion"], before["emotion"])
+
+
+def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None:
+    assert WhisperStatistics.features_of({})[0].key == WhisperStatistics(TASKS).feature.key
+    given = {"whisper": "base.en", "margin_s": None, "views": 2}
+    assert WhisperStatistics.features_of(given)[0].key == WhisperStatistics(TASKS, **given).feature.key
+
+
+def test_a_layer_that_the_model_lacks_is_told() -> None:
+    with pytest.raises(EmorecError, match="layers of 1 to 3"):
+        solved(layers=[4])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"c": 0.0}, "a positive c"),
+        ({"layers": []}, "layers counted from 1"),
+        ({"layers": [0]}, "layers counted from 1"),
+        ({"views": 0}, "views of at least 1"),
+        ({"margin_s": -1.0}, "margin_s in"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(EmorecError, match=complaint):
+        WhisperStatistics(TASKS, **arguments)
