@@ -44,7 +44,7 @@ class WhisperStatistics(ClosedFormBranch):
         margin_s: float | None = 0.5,
         views: int = 4,
         layers: list[int] | None = None,
-        c: float = 1e-3,
+        c: float = 3e-3,
     ) -> None:
         super().__init__(tasks)
         if c <= 0:
