@@ -26,7 +26,7 @@ class WhisperEncoder(GradientBranch):
     Args:
         tasks: Task name -> class names.
         whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
-        margin_s: Silence that Whisper hears after a clip's end; null fills 30 s: slower by far.
+        margin_s: Silence that Whisper hears after a clip's end; null fills 30 s: nine times slower.
         layers: Layers of the encoder, counted from 1; null takes all.
         step: Frames of 20 ms that are averaged into one.
         width: What the states are projected to.

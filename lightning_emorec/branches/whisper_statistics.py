@@ -28,7 +28,7 @@ class WhisperStatistics(ClosedFormBranch):
     Args:
         tasks: Task name -> class names.
         whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
-        margin_s: Silence that Whisper hears after a clip's end; null fills 30 s: slower by far, no better.
+        margin_s: Silence that Whisper hears after a clip's end; null fills 30 s: nine times slower.
         views: 1 hears each clip as it is; more, also slower, faster and in noise.
         layers: Layers of the encoder, counted from 1; null takes all.
         c: Price of a training clip that is not predicted; the smaller, the more alike the numbers' weights.
@@ -44,7 +44,7 @@ class WhisperStatistics(ClosedFormBranch):
         margin_s: float | None = 0.5,
         views: int = 4,
         layers: list[int] | None = None,
-        c: float = 1e-3,
+        c: float = 3e-3,
     ) -> None:
         super().__init__(tasks)
         if c <= 0:
