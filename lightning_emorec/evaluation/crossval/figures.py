@@ -28,8 +28,16 @@ def weights_figure(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
             offset = APART * (number - (len(shares) - 1) / 2)
             for row, name in enumerate(branches):
                 values, height = [100 * share for share in of[name]], row + offset
-                look = {"color": colour, "marker": marker, "label": way if row == 0 else "_"}
-                axes.scatter(values, [height] * len(values), s=18, alpha=0.5, linewidths=0, **look)
+                axes.scatter(
+                    values,
+                    [height] * len(values),
+                    s=18,
+                    alpha=0.5,
+                    linewidths=0,
+                    color=colour,
+                    marker=marker,
+                    label=way if row == 0 else "_",
+                )
                 mean = sum(values) / len(values)
                 axes.vlines(mean, height - 0.13, height + 0.13, color=colour, linewidth=2)
                 axes.text(104, height, f"{mean:.1f}", color=colour, fontsize=7, va="center")
