@@ -218,7 +218,7 @@ class EmorecCLI(LightningCLI):
 
     def _decide(self, plain: dict[str, Any]) -> RunPlan:
         if self.subcommand != "fit":
-            return decide_judging(plain, self.subcommand, self.held)
+            return decide_judging(plain, str(self.subcommand), self.held)
         data = self._datamodule(plain)
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))

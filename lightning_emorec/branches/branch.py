@@ -102,7 +102,7 @@ class Branch(LightningModule, ABC):
             EmorecError: It does not fit, as that of another version of this package.
         """
         try:
-            return super().load_state_dict(state_dict, strict, assign)
+            return cast(_IncompatibleKeys, super().load_state_dict(state_dict, strict, assign))
         except RuntimeError as error:
             fix = "train the run again, or use the version of lightning_emorec that made it"
             expected = f"a checkpoint whose state fits this version's {type(self).__name__}"

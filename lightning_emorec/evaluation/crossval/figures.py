@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -28,7 +29,7 @@ def weights_figure(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
             offset = APART * (number - (len(shares) - 1) / 2)
             for row, name in enumerate(branches):
                 values, height = [100 * share for share in of[name]], row + offset
-                look = {"color": colour, "marker": marker, "label": way if row == 0 else "_"}
+                look: dict[str, Any] = {"color": colour, "marker": marker, "label": way if row == 0 else "_"}
                 axes.scatter(values, [height] * len(values), s=18, alpha=0.5, linewidths=0, **look)
                 mean = sum(values) / len(values)
                 axes.vlines(mean, height - 0.13, height + 0.13, color=colour, linewidth=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,8 @@ def _learned(results: CrossvalResults) -> list[dict[str, Any]]:
 
 def _seconds(results: CrossvalResults) -> dict[str, float]:
     """Stage -> wall time over all folds and seeds."""
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = {}
     for cell in results.cells:
-        spent.update(cell.seconds)  # type: ignore[arg-type]
-    return dict(spent)
+        for stage, seconds in cell.seconds.items():
+            spent[stage] = spent.get(stage, 0.0) + seconds
+    return spent
