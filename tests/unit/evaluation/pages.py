@@ -15,7 +15,7 @@ def words(html: str) -> str:
 class Tags(HTMLParser):
     """Notes what a page loads and which tags are left open."""
 
-    VOID = frozenset({"meta", "br"})
+    VOID = frozenset({"meta", "br", "wbr"})
 
     def __init__(self) -> None:
         super().__init__()
