@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import numpy as np
-from audiomentations import AddGaussianSNR
-from audiomentations.core.transforms_interface import BaseWaveformTransform
 from numpy.typing import NDArray
 
-from lightning_emorec.augment import SpeedPerturb, augment, draw_seed
+if TYPE_CHECKING:
+    from audiomentations.core.transforms_interface import BaseWaveformTransform
 
 RECIPE = 1
 """To be raised when the views change: values of features depend on it."""
-
-_SLOWER = SpeedPerturb(0.85, 0.95, p=1.0)
-_FASTER = SpeedPerturb(1.05, 1.15, p=1.0)
-_NOISE = AddGaussianSNR(min_snr_db=10.0, max_snr_db=25.0, p=1.0)
-_CHAINS: tuple[tuple[BaseWaveformTransform, ...], ...] = (
-    (_SLOWER,),
-    (_FASTER,),
-    (_NOISE,),
-    (_SLOWER, _NOISE),
-    (_FASTER, _NOISE),
-)
 
 
 def view_of(sound: NDArray[np.float32], number: int, digest: str, rate_hz: int) -> NDArray[np.float32]:
@@ -41,5 +32,18 @@ def view_of(sound: NDArray[np.float32], number: int, digest: str, rate_hz: int) 
     """
     if number == 0:
         return sound
-    chain = _CHAINS[(number - 1) % len(_CHAINS)]
-    return augment(sound, chain, rate_hz, draw_seed(0, number, digest))
+    from lightning_emorec.augment import augment, draw_seed
+
+    chains = _chains()
+    return augment(sound, chains[(number - 1) % len(chains)], rate_hz, draw_seed(0, number, digest))
+
+
+@cache
+def _chains() -> tuple[tuple[BaseWaveformTransform, ...], ...]:
+    from audiomentations import AddGaussianSNR  # here, since it imports librosa, which takes seconds
+
+    from lightning_emorec.augment import SpeedPerturb
+
+    slower, faster = SpeedPerturb(0.85, 0.95, p=1.0), SpeedPerturb(1.05, 1.15, p=1.0)
+    noise = AddGaussianSNR(min_snr_db=10.0, max_snr_db=25.0, p=1.0)
+    return (slower,), (faster,), (noise,), (slower, noise), (faster, noise)

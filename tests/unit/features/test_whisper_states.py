@@ -107,7 +107,7 @@ def test_the_views_are_those_of_the_recipe(model: str, tmp_path: Path) -> None:
     digest = AudioStore(tmp_path / "cache", 16000).digests([tmp_path / "0.wav"])[0]
     views = [view_of(sound, number, digest, 16000) for number in range(4)]
     by_hand = values(WhisperStateStatistics(model), tmp_path, *views)
-    np.testing.assert_array_equal(value, np.concatenate(by_hand))
+    np.testing.assert_allclose(value, np.concatenate(by_hand), rtol=2e-3, atol=1e-4)  # a step of float16
 
 
 @pytest.mark.parametrize("sound", [np.zeros(16000, np.float32), noise(0.05), noise(1 / 16000)])
