@@ -42,7 +42,7 @@ class WhisperStatistics(ClosedFormBranch):
         tasks: Tasks,
         whisper: str | None = None,
         margin_s: float | None = 0.5,
-        views: int = 4,
+        views: int = 1,
         layers: list[int] | None = None,
         c: float = 3e-3,
     ) -> None:
@@ -58,7 +58,7 @@ class WhisperStatistics(ClosedFormBranch):
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """The statistics that these arguments ask for."""
-        given = {"margin_s": 0.5, "views": 4, **init_args}
+        given = {"margin_s": 0.5, "views": 1, **init_args}
         return [WhisperStateStatistics(given.get("whisper"), given["margin_s"], given["views"])]
 
     @cached_property

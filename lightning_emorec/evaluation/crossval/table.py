@@ -28,7 +28,7 @@ HEADINGS: dict[Way, str] = {"val": "validation split:", "oof": "out of fold:"}
 
 
 def scores_table(results: CrossvalResults, judgement: Judgement) -> Table:
-    """Every system on all clips pooled, in percent but for NLL; with several seeds their mean and SD.
+    """Every system on all clips pooled, in percent; with several seeds their mean and SD.
 
     Args:
         results: What was found.
@@ -39,7 +39,7 @@ def scores_table(results: CrossvalResults, judgement: Judgement) -> Table:
     table.add_column("", overflow="fold")
     level = f"[{100 * judgement.bootstrap.level:g}%]"
     headings = [f"{heading} {level}" for heading in WITH_INTERVAL.values()]
-    for heading in [*headings, *PERCENT.values(), "NLL", "UAR SD"]:
+    for heading in [*headings, *PERCENT.values()]:  # more would not fit 80 characters; the page has it
         table.add_column(Text(heading), justify="right", no_wrap=True)
     way: Way | None = None
     for system in results.systems:
@@ -61,7 +61,7 @@ def _line(results: CrossvalResults, judgement: Judgement, system: System) -> lis
     estimates = judgement.systems[system.label].scores
     judged = [_percents(found["seeds"][metric]) + brackets(estimates[metric]) for metric in WITH_INTERVAL]
     others = [_percents(found["seeds"][metric]) for metric in PERCENT]
-    return [name, *judged, *others, _numbers(found["seeds"]["nll"]), percent(found["folds"]["uar"]["sd"])]
+    return [name, *judged, *others]
 
 
 def _is_chosen(results: CrossvalResults, system: System) -> bool:
@@ -132,7 +132,7 @@ def _legend(results: CrossvalResults, judgement: Judgement) -> str:
     said = [f"in brackets: interval over {judgement.measured.actors} actors"]
     if results.seeds[1:]:
         said = [f"{said[0]}, of seed {results.seeds[0]}", "±: standard deviation over seeds"]
-    return "; ".join([*said, "UAR SD: standard deviation of the UAR of single folds"])
+    return "; ".join(said)
 
 
 def _range(results: CrossvalResults, way: str) -> str:
