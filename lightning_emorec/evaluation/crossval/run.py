@@ -147,8 +147,14 @@ def _progress() -> Progress:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Stop at SIGTERM as at Ctrl-C, and at Ctrl-C even if a shell has started us with it ignored.
+
+    Children inherit what is ignored, and could then not be interrupted either.
+    """
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(which, signal.default_int_handler) for which in stops]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for which, handler in zip(stops, before, strict=True):
+            signal.signal(which, handler)
