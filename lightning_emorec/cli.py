@@ -38,6 +38,7 @@ from lightning_emorec.training import (
     decide,
     decide_judging,
     is_done,
+    leave_group,
     locked,
     override,
     overrides_by_branch,
@@ -294,4 +295,6 @@ def _rank() -> int:
 def run(args: list[str]) -> EmorecCLI:
     """Run `fit`, `validate` or `test`, and return what it made."""
     with ExitStack() as held:
-        return EmorecCLI(with_config_of_checkpoint(args, held), held)
+        cli = EmorecCLI(with_config_of_checkpoint(args, held), held)
+    leave_group()
+    return cli

@@ -3,6 +3,7 @@
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging
+from lightning_emorec.training.group import leave_group
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -24,6 +25,7 @@ __all__ = [
     "decide",
     "decide_judging",
     "is_done",
+    "leave_group",
     "locked",
     "mark_done",
     "override",
