@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from lightning_emorec.evaluation.files import write_files
@@ -11,8 +10,6 @@ from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
 from lightning_emorec.training import mark_done
-
-log = logging.getLogger(__name__)
 
 
 def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path]) -> None:

@@ -13,10 +13,9 @@ from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.evaluation.results import FusionSummary, PartResults, RunResults
 from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.splits import PARTS
 from lightning_emorec.training import RunPlan
 from lightning_emorec.types import Part
-
-PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 def gather_results(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lightning_emorec.audio import AudioStore, paths_of, with_audio
-from lightning_emorec.splits import Parts
-from lightning_emorec.types import Clip, EmorecError, Part
+from lightning_emorec.splits import PARTS, Parts
+from lightning_emorec.types import Clip, EmorecError
 
 TAUGHT: dict[str, tuple[str, ...]] = {
     "Ravdess": (
@@ -63,16 +63,15 @@ def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:
     Raises:
         EmorecError: There is one.
     """
-    where: dict[str, tuple[Part, Clip]] = {}
-    listed: list[tuple[Part, list[Clip]]] = [("train", parts.train), ("val", parts.val), ("test", parts.test)]
-    for part, clips in listed:
-        heard = with_audio(clips)
-        for clip, digest in zip(heard, audio.digests(paths_of(heard)), strict=True):
-            other_part, other = where.setdefault(digest, (part, clip))
-            if other_part != part:
-                raise EmorecError(
-                    "every recording in one part only",
-                    f"the same bytes in {other.id} ({other_part}, actor {other.actor}) and {clip.id} "
-                    f"({part}, actor {clip.actor})",
-                    "remove one of them, or name both actors in one part of data.split",
-                )
+    part_of = {clip.id: part for part in PARTS for clip in getattr(parts, part)}
+    heard = with_audio(parts.clips)
+    first: dict[str, Clip] = {}  # digest -> the first clip that has it
+    for clip, digest in zip(heard, audio.digests(paths_of(heard)), strict=True):
+        other = first.setdefault(digest, clip)
+        if part_of[other.id] != part_of[clip.id]:
+            raise EmorecError(
+                "every recording in one part only",
+                f"the same bytes in {other.id} ({part_of[other.id]}, actor {other.actor}) and {clip.id} "
+                f"({part_of[clip.id]}, actor {clip.actor})",
+                "remove one of them, or name both actors in one part of data.split",
+            )

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from lightning_emorec.types import EmorecError
 
@@ -82,16 +83,24 @@ def _is_ours(folder: Path, fingerprint: str) -> bool:
     return True
 
 
-@contextmanager
-def _lock(folder: Path, wait: bool) -> Iterator[bool]:
-    """Yield whether the lock is held. It goes with the process: a killed run leaves none behind."""
+def open_lock(folder: Path) -> IO[str]:
+    """The file that a folder is locked by, which is made with it.
+
+    Raises:
+        EmorecError: The folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w", encoding="utf8")
+        return (folder / LOCK).open("w", encoding="utf8")
     except OSError as error:
         found = f"{folder}: {error.strerror}"
         raise EmorecError("a folder for runs that can be written", found, "choose another --runs") from error
-    with file:
+
+
+@contextmanager
+def _lock(folder: Path, wait: bool) -> Iterator[bool]:
+    """Yield whether the lock is held. It goes with the process: a killed run leaves none behind."""
+    with open_lock(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -6,7 +6,7 @@ import fcntl
 from pathlib import Path
 from typing import IO
 
-from lightning_emorec.training.run_folder import LOCK
+from lightning_emorec.training.run_folder import open_lock
 
 
 def try_lock(folder: Path) -> IO[str] | None:
@@ -17,9 +17,11 @@ def try_lock(folder: Path) -> IO[str] | None:
 
     Returns:
         An open file: closing it gives the lock back.
+
+    Raises:
+        EmorecError: The folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / LOCK).open("w", encoding="utf8")
+    file = open_lock(folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
