@@ -3,7 +3,7 @@
 from lightning_emorec.audio.decode import decode
 from lightning_emorec.audio.digests import DigestIndex
 from lightning_emorec.audio.paths import paths_of, with_audio
-from lightning_emorec.audio.shape import center_crop, random_crop, trim_silence
+from lightning_emorec.audio.shape import center_crop, loud_span, random_crop, trim_silence
 from lightning_emorec.audio.store import AudioStore, default_cache_folder
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "center_crop",
     "decode",
     "default_cache_folder",
+    "loud_span",
     "paths_of",
     "random_crop",
     "trim_silence",

@@ -13,6 +13,21 @@ SHORTEST_S = 0.1
 def trim_silence(audio: NDArray[np.float32], rate_hz: int, below_peak_db: float) -> NDArray[np.float32]:
     """Cut both ends where every frame is much quieter than the loudest.
 
+    Args:
+        audio: (time,) samples.
+        rate_hz: Their rate.
+        below_peak_db: As `loud_span`.
+
+    Returns:
+        A view of `audio` of at least 0.1 s, or `audio` itself if it is shorter than that or all zeros.
+    """
+    start, end = loud_span(audio, rate_hz, below_peak_db)
+    return audio[start:end] if end - start < len(audio) else audio
+
+
+def loud_span(audio: NDArray[np.float32], rate_hz: int, below_peak_db: float) -> tuple[int, int]:
+    """Where a clip is not silent: from the first loud frame to the last.
+
     As `librosa.effects.trim`, with frames of 20 ms every 10 ms, short enough for the onsets of speech.
 
     Args:
@@ -21,17 +36,18 @@ def trim_silence(audio: NDArray[np.float32], rate_hz: int, below_peak_db: float)
         below_peak_db: Frames whose RMS lies further than this below the loudest frame's are silence.
 
     Returns:
-        A view of `audio` of at least 0.1 s, or `audio` itself if it is shorter than that or all zeros.
+        Its first sample and the one after its last, at least 0.1 s apart; all of `audio` if it is shorter than that
+        or all zeros.
     """
     shortest = round(SHORTEST_S * rate_hz)
     if len(audio) <= shortest:
-        return audio
+        return 0, len(audio)
     hop = round(HOP_S * rate_hz)
     blocks = audio[: len(audio) // hop * hop].reshape(-1, hop)  # (blocks, hop)
     energy = np.einsum("bh,bh->b", blocks, blocks)
     frames = energy[:-1] + energy[1:]  # a frame is two blocks
     if frames.max() <= 0:
-        return audio
+        return 0, len(audio)
     loud = np.flatnonzero(frames >= frames.max() * 10 ** (-below_peak_db / 10))
     start, end = int(loud[0]) * hop, int(loud[-1] + 2) * hop
     if loud[-1] == len(frames) - 1:
@@ -39,7 +55,7 @@ def trim_silence(audio: NDArray[np.float32], rate_hz: int, below_peak_db: float)
     if end - start < shortest:
         start = min(max(0, (start + end - shortest) // 2), len(audio) - shortest)
         end = start + shortest
-    return audio[start:end]
+    return start, end
 
 
 def random_crop(

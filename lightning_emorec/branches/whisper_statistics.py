@@ -30,6 +30,8 @@ class WhisperStatistics(ClosedFormBranch):
         whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
         margin_s: Silence that Whisper hears after a clip's end; null fills 30 s: nine times slower.
         views: 1 hears each clip as it is; more, also slower, faster and in noise.
+        trim_db: States of silence before and after the speech, this far below the loudest frame, do not count;
+            null counts all.
         layers: Layers of the encoder, counted from 1; null takes all.
         c: Price of a training clip that is not predicted; the smaller, the more alike the numbers' weights.
 
@@ -42,7 +44,8 @@ class WhisperStatistics(ClosedFormBranch):
         tasks: Tasks,
         whisper: str | None = None,
         margin_s: float | None = 0.5,
-        views: int = 1,
+        views: int = 4,
+        trim_db: float | None = 30.0,
         layers: list[int] | None = None,
         c: float = 3e-3,
     ) -> None:
@@ -50,7 +53,7 @@ class WhisperStatistics(ClosedFormBranch):
         if c <= 0:
             raise EmorecError("a positive c", f"{c}", "mend model.init_args.c")
         check_layers(layers)
-        self.feature = WhisperStateStatistics(whisper, margin_s, views)
+        self.feature = WhisperStateStatistics(whisper, margin_s, views, trim_db)
         self.layers = layers
         self.c = c
         self.readout = LinearReadout(tasks)
@@ -58,8 +61,9 @@ class WhisperStatistics(ClosedFormBranch):
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """The statistics that these arguments ask for."""
-        given = {"margin_s": 0.5, "views": 1, **init_args}
-        return [WhisperStateStatistics(given.get("whisper"), given["margin_s"], given["views"])]
+        given = {"whisper": None, "margin_s": 0.5, "views": 4, "trim_db": 30.0, **init_args}
+        heard = (given[name] for name in ("whisper", "margin_s", "views", "trim_db"))
+        return [WhisperStateStatistics(*heard)]
 
     @cached_property
     def feature_key(self) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, loud_span, paths_of
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import stack
 from lightning_emorec.features.views import RECIPE, view_of
@@ -113,12 +113,14 @@ class WhisperStates(Feature):
 class WhisperStateStatistics(WhisperStates):
     """Mean and standard deviation over time of the states after each layer, of a clip and of views of it.
 
-    A value is (views, layers, 2 * width) float16: means, then deviations.
+    A value is (views, layers, 2 * width) float16: means, then deviations. Whisper hears all of a clip, but the states
+    of the silence before and after the speech are left out of both: how long it lasts says nothing of the emotion.
 
     Args:
         model: As `WhisperStates`.
         margin_s: As `WhisperStates`.
         views: 1 is the clip as it is; more are drawn, see `view_of`.
+        trim_db: How far below the loudest frame silence lies; None takes all states.
 
     Raises:
         EmorecError: An argument out of range.
@@ -126,20 +128,39 @@ class WhisperStateStatistics(WhisperStates):
 
     name: ClassVar[str] = "whisper-statistics"
 
-    def __init__(self, model: str | None = None, margin_s: float | None = 0.5, views: int = 1) -> None:
+    def __init__(
+        self,
+        model: str | None = None,
+        margin_s: float | None = 0.5,
+        views: int = 1,
+        trim_db: float | None = 30.0,
+    ) -> None:
         super().__init__(model, margin_s)
         if views < 1:
             raise EmorecError("views of at least 1", f"{views}", "mend views")
+        if trim_db is not None and trim_db <= 0:
+            raise EmorecError("a positive trim_db, or null", f"{trim_db}", "mend trim_db")
         self.views = views
+        self.trim_db = trim_db
 
     def options(self) -> Options:
-        """Weights, context, cleaning and views."""
-        return {**super().options(), "views": self.views, "recipe": RECIPE if self.views > 1 else None}
+        """Weights, context, cleaning, views and trimming."""
+        trim_db = None if self.trim_db is None else float(self.trim_db)
+        recipe = RECIPE if self.views > 1 else None
+        return {**super().options(), "views": self.views, "recipe": recipe, "trim_db": trim_db}
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
         views = (view_of(sound, number, digest, _RATE_HZ) for number in range(self.views))
-        rows = torch.stack([_statistics(self._states(model, view)) for view in views])
+        rows = torch.stack([_statistics(self._speech(model, view)) for view in views])
         return rows.half().cpu().numpy()
+
+    def _speech(self, model: Whisper, sound: Sound) -> Tensor:
+        """(layers, frames, width): the states of a clip without those of the silence around its speech."""
+        states = self._states(model, sound)
+        if self.trim_db is None:
+            return states
+        start, end = loud_span(sound, _RATE_HZ, self.trim_db)
+        return states[:, start // _FRAME : _frames(end)]
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, views, layers, 2 * width) float32."""

@@ -108,7 +108,7 @@ def test_a_solved_branch_loads_into_one_that_never_saw_the_data() -> None:
 
 def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None:
     assert WhisperStatistics.features_of({})[0].key == WhisperStatistics(TASKS).feature.key
-    given = {"whisper": "base.en", "margin_s": None, "views": 2}
+    given = {"whisper": "base.en", "margin_s": None, "views": 2, "trim_db": None}
     assert WhisperStatistics.features_of(given)[0].key == WhisperStatistics(TASKS, **given).feature.key
 
 

@@ -68,6 +68,19 @@ def test_statistics_are_the_mean_and_deviation_of_the_frames(model: str, tmp_pat
     np.testing.assert_allclose(statistics[0, :, WIDTH:], frames.astype(float).std(axis=0), atol=5e-3)
 
 
+def test_the_states_of_silence_around_the_speech_are_left_out(model: str, tmp_path: Path) -> None:
+    silence = np.zeros(8000, np.float32)
+    sound = np.concatenate([silence, noise(0.5), silence[:1600]])
+    (frames,) = values(WhisperStateFrames(model, step=1), tmp_path, sound)
+    (speech,) = values(WhisperStateStatistics(model), tmp_path, sound)
+    (everything,) = values(WhisperStateStatistics(model, trim_db=None), tmp_path, sound)
+    own = frames.astype(float)
+    np.testing.assert_allclose(
+        speech[0, :, :WIDTH], own[24:51].mean(axis=0), atol=5e-3
+    )  # a frame of 10 ms on each side
+    np.testing.assert_allclose(everything[0, :, :WIDTH], own.mean(axis=0), atol=5e-3)
+
+
 def test_frames_are_averaged_over_a_step_and_layers_chosen(model: str, tmp_path: Path) -> None:
     sound = noise(0.5)
     (all_frames,) = values(WhisperStateFrames(model, step=1), tmp_path, sound)
@@ -143,11 +156,16 @@ def test_the_key_follows_what_changes_the_states(model: str, tmp_path: Path) -> 
     copy = shutil.copy(model, tmp_path / "copy.pt")
     key = WhisperStateStatistics(model, views=2).key
     assert WhisperStateStatistics(str(copy), views=2).key == key
-    others = [{"views": 3}, {"views": 2, "margin_s": 1.0}, {"views": 2, "margin_s": None}]
+    others = [
+        {"views": 3},
+        {"views": 2, "margin_s": 1.0},
+        {"views": 2, "margin_s": None},
+        {"views": 2, "trim_db": None},
+    ]
     keys = {key, *(WhisperStateStatistics(model, **other).key for other in others)}  # type: ignore[arg-type]
     frames = [{}, {"layers": [1]}, {"layers": [2]}, {"step": 3}]
     keys |= {WhisperStateFrames(model, **other).key for other in frames}  # type: ignore[arg-type]
-    assert len(keys) == 8
+    assert len(keys) == 9
 
 
 @pytest.mark.parametrize(
@@ -155,6 +173,7 @@ def test_the_key_follows_what_changes_the_states(model: str, tmp_path: Path) -> 
     [
         (WhisperStateStatistics, {"margin_s": -1.0}, "margin_s in"),
         (WhisperStateStatistics, {"views": 0}, "views of at least 1"),
+        (WhisperStateStatistics, {"trim_db": 0.0}, "a positive trim_db"),
         (WhisperStateFrames, {"step": 0}, "step of at least 1"),
     ],
 )
