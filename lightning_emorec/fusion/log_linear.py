@@ -30,7 +30,8 @@ class LogLinear(FusionRule):
 
     Args:
         ridge: Pull of the weights towards 1/M, for M branches.
-        bias: Whether to learn a bias for each class; without it, one branch alone keeps its predictions.
+        bias: Whether to learn a bias for each class. It costs more than it brings where validation actors are few;
+            without it, one branch alone keeps its predictions.
         bias_ridge: Pull of the bias towards 0.
         calibrate: Learn a temperature for each branch first: the weights hold one anyway, but are pulled towards 1/M,
             which means more where the branches are equally sure.
@@ -40,7 +41,7 @@ class LogLinear(FusionRule):
     """
 
     def __init__(
-        self, ridge: float = 1e-3, bias: bool = True, bias_ridge: float = 1e-1, calibrate: bool = False
+        self, ridge: float = 1e-3, bias: bool = False, bias_ridge: float = 1e-1, calibrate: bool = False
     ) -> None:
         super().__init__(calibrate)
         for name, value in (("ridge", ridge), ("bias_ridge", bias_ridge)):

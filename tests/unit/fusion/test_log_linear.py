@@ -64,7 +64,7 @@ def test_bias_alone_agrees_with_scikit_learn() -> None:
     # A branch of constant logits leaves a multinomial model of its bias: scikit-learn penalises 1/2C |w|² over
     # the sum of losses, where features that are one constant 1 stand for the bias.
     labels = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
-    rule = LogLinear(ridge=1e-3, bias_ridge=0.2)
+    rule = LogLinear(ridge=1e-3, bias=True, bias_ridge=0.2)
     rule.fit(torch.zeros(1, 10, 3), labels)
     reference = LogisticRegression(C=1 / (2 * 10 * 0.2), fit_intercept=False, tol=1e-10)
     reference.fit(np.ones((10, 1)), labels)
@@ -117,7 +117,7 @@ def test_branches_that_only_mislead_have_no_temperature() -> None:
 
 def test_the_bias_learns_what_the_branches_lack() -> None:
     labels = torch.tensor([0] * 180 + [1] * 60)
-    rule = LogLinear(bias_ridge=1e-6)
+    rule = LogLinear(bias=True, bias_ridge=1e-6)
     rule.fit(torch.zeros(1, 240, 2), labels)
     torch.testing.assert_close(
         rule(torch.zeros(1, 1, 2)).exp(), torch.tensor([[0.75, 0.25]]), atol=1e-3, rtol=0
@@ -133,7 +133,7 @@ def test_without_bias_there_is_none() -> None:
 
 def test_a_strong_ridge_keeps_the_weights_equal() -> None:
     logits, labels = calibrated(240)
-    rule = LogLinear(ridge=1e4, bias_ridge=1e4)
+    rule = LogLinear(ridge=1e4, bias=True, bias_ridge=1e4)
     rule.fit(torch.stack([logits, noise(240)]), labels)
     assert rule.weights == pytest.approx([0.5, 0.5], abs=1e-3)
 
