@@ -11,7 +11,7 @@ from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.log_mel import LogMel
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
-from lightning_emorec.branches.spec_augment import SpecAugment
+from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps, warp
 from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
 
 
@@ -36,6 +36,8 @@ class AudioCnn(GradientBranch):
         stretch: Largest relative change of a training clip's duration.
         mel_scale: Largest relative change of its mel axis.
         mel_shift: Largest shift of its mel axis, in mels.
+        judge_warped: Judge a clip by the mean probabilities of itself and of mild warps of it, a slower and a faster
+            one among them. During training, validation spares itself that.
         loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
         label_smoothing: Share of the target that is spread over all classes.
         class_weights: Weigh each class by the inverse of its share of the training clips.
@@ -68,6 +70,7 @@ class AudioCnn(GradientBranch):
         stretch: float = 0.15,
         mel_scale: float = 0.08,
         mel_shift: float = 2.0,
+        judge_warped: bool = True,
         loss_weights: dict[str, float] | None = None,
         label_smoothing: float = 0.1,
         class_weights: bool = False,
@@ -87,6 +90,8 @@ class AudioCnn(GradientBranch):
         self.spec_augment = SpecAugment(
             freq_masks, freq_mels, time_masks, time_share, stretch, mel_scale, mel_shift
         )
+        self.warps = mild_warps(stretch, mel_scale, mel_shift) if judge_warped else []
+        self._fitting = False
         self.encoder = ResidualEncoder([width * 2**stage for stage in range(stages)])
         self.pooling = AttentiveStatistics(self.encoder.channels)
         self.norm = nn.LayerNorm(self.pooling.outputs)  # also right for a batch of one clip
@@ -96,9 +101,27 @@ class AudioCnn(GradientBranch):
             {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
         )
 
+    def on_fit_start(self) -> None:
+        """Judge clips by themselves from here on, since every epoch does."""
+        self._fitting = True
+
+    def on_fit_end(self) -> None:
+        """Judge clips by their warps too."""
+        self._fitting = False
+
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes)."""
-        return self._classify(*self._spectra(batch))
+        spectra, lengths = self._spectra(batch)
+        judged = [self._classify(spectra, lengths)]
+        if self.training or self._fitting or not self.warps:
+            return judged[0]
+        for by in self.warps:
+            amounts = (spectra.new_full((len(spectra), 1), amount) for amount in by)
+            judged.append(self._classify(*warp(spectra, lengths, *amounts)))
+        return {
+            task: torch.stack([logits[task].softmax(dim=1) for logits in judged]).mean(dim=0).log()
+            for task in self.tasks
+        }
 
     def embed(self, batch: Batch) -> Tensor:
         """(batch, embed_size): mean and deviation of the states over the frames."""

@@ -68,25 +68,67 @@ class SpecAugment(nn.Module):
     def _warp(self, spectra: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         if not (self.stretch or self.mel_scale or self.mel_shift):
             return spectra, lengths
-        _, mels, frames = spectra.shape
-        stretch, scale, shift = (
+        drawn = (
             width * (2 * torch.rand(len(spectra), 1, device=spectra.device) - 1)
             for width in (self.stretch, self.mel_scale, self.mel_shift)
-        )  # each (batch, 1)
-        lengths = (lengths * (1 + stretch[:, 0])).round().long().clamp(min=1)
-        warped = int(lengths.max())
-        # Where each new frame and mel is taken from, in [-1, 1] between the outer edges of the old ones.
-        time = _centres(warped, spectra) / (1 + stretch) / frames * 2 - 1  # (batch, frames')
-        mel = (_centres(mels, spectra) * (1 + scale) + shift) / mels * 2 - 1  # (batch, mels)
-        grid = torch.stack(
-            [
-                time[:, None, :].expand(-1, mels, -1),
-                mel[:, :, None].expand(-1, -1, warped),
-            ],
-            dim=-1,
-        )  # (batch, mels, frames', 2)
-        taken = grid_sample(spectra[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
-        return taken * frame_mask(lengths, warped)[:, None], lengths
+        )
+        return warp(spectra, lengths, *drawn)
+
+
+def warp(
+    spectra: Tensor, lengths: Tensor, stretch: Tensor, mel_scale: Tensor, mel_shift: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Stretch time, and scale and shift the mel axis.
+
+    Args:
+        spectra: (batch, mels, frames), zero after each clip's end.
+        lengths: (batch,) frames that are the clip's own.
+        stretch: (batch, 1) relative change of duration.
+        mel_scale: (batch, 1) relative change of the mel axis.
+        mel_shift: (batch, 1) mels.
+
+    Returns:
+        (batch, mels, frames') and (batch,), likewise.
+    """
+    _, mels, frames = spectra.shape
+    last = lengths[:, None] - 0.5  # centre of the clip's last frame: beyond it lies padding
+    lengths = (lengths * (1 + stretch[:, 0])).round().long().clamp(min=1)
+    warped = int(lengths.max())
+    # Where each new frame and mel is taken from, in [-1, 1] between the outer edges of the old ones.
+    source = torch.minimum(_centres(warped, spectra) / (1 + stretch), last)  # (batch, frames')
+    time = source / frames * 2 - 1
+    mel = (_centres(mels, spectra) * (1 + mel_scale) + mel_shift) / mels * 2 - 1  # (batch, mels)
+    grid = torch.stack(
+        [
+            time[:, None, :].expand(-1, mels, -1),
+            mel[:, :, None].expand(-1, -1, warped),
+        ],
+        dim=-1,
+    )  # (batch, mels, frames', 2)
+    taken = grid_sample(spectra[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
+    return taken * frame_mask(lengths, warped)[:, None], lengths
+
+
+def mild_warps(
+    stretch: float, mel_scale: float, mel_shift: float, share: float = 2 / 3
+) -> list[tuple[float, float, float]]:
+    """Changes of one kind at a time, both ways, well within what training draws.
+
+    Args:
+        stretch: Largest of training; 0 leaves this kind out.
+        mel_scale: Likewise.
+        mel_shift: Likewise, in mels.
+        share: Of the largest.
+
+    Returns:
+        (stretch, mel_scale, mel_shift) of each.
+    """
+    return [
+        (by * stretch * (kind == 0), by * mel_scale * (kind == 1), by * mel_shift * (kind == 2))
+        for kind, most in enumerate((stretch, mel_scale, mel_shift))
+        if most
+        for by in (-share, share)
+    ]
 
 
 def _centres(count: int, like: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
+from lightning_emorec.branches.spec_augment import warp
 from lightning_emorec.types import UNLABELLED, Batch, EmorecError
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
@@ -85,13 +86,36 @@ def test_the_slope_reaches_every_weight() -> None:
 
 
 def test_the_loss_is_the_weighted_sum_of_the_tasks() -> None:
-    branch = built(loss_weights={"sex": 0.25}, label_smoothing=0.1).eval()
+    branch = built(loss_weights={"sex": 0.25}, label_smoothing=0.1, judge_warped=False).eval()
     batch = batch_of(*noise(8000, 9000), emotion=[2, 0], sex=[1, 0])
     logits = branch(batch)
     expected = cross_entropy(
         logits["emotion"], torch.tensor([2, 0]), label_smoothing=0.1
     ) + 0.25 * cross_entropy(logits["sex"], torch.tensor([1, 0]), label_smoothing=0.1)
     torch.testing.assert_close(branch.training_loss(batch), expected)
+
+
+def test_a_clip_is_judged_by_the_mean_probabilities_of_its_warps() -> None:
+    branch = trained_a_little(stretch=0.0, mel_scale=0.0, mel_shift=3.0)
+    batch = batch_of(*noise(8000, 12000))
+    with torch.no_grad():
+        judged = branch(batch)["emotion"].exp()
+        spectra, lengths = branch.log_mel(batch.audio, batch.lengths)
+        shifts = [torch.full((2, 1), by) for by in (0.0, -2.0, 2.0)]
+        views = [warp(spectra, lengths, torch.zeros(2, 1), torch.zeros(2, 1), shift) for shift in shifts]
+        by_hand = torch.stack([branch._classify(*view)["emotion"].softmax(dim=1) for view in views])
+    torch.testing.assert_close(judged, by_hand.mean(dim=0))
+    assert not torch.allclose(judged, by_hand[0], atol=1e-4)
+
+
+def test_validation_in_mid_training_spares_itself_the_warps() -> None:
+    branch, plain = trained_a_little(), trained_a_little(judge_warped=False)
+    batch = batch_of(*noise(8000))
+    with torch.no_grad():
+        branch.on_fit_start()
+        torch.testing.assert_close(branch(batch), plain(batch))
+        branch.on_fit_end()
+        assert not torch.allclose(branch(batch)["emotion"].softmax(1), plain(batch)["emotion"].softmax(1))
 
 
 def test_mixing_a_clip_with_itself_changes_nothing() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_emorec.branches.spec_augment import SpecAugment
+from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps
 
 STILL = {
     "freq_masks": 0,
@@ -74,3 +74,12 @@ def test_the_draws_come_from_torchs_generator() -> None:
     spectra, lengths = torch.randn(4, 40, 30), torch.full((4,), 30)
     knobs = {"freq_masks": 1, "time_masks": 1, "stretch": 0.2, "mel_scale": 0.1, "mel_shift": 2.0}
     assert torch.equal(changed(spectra, lengths, **knobs)[0], changed(spectra, lengths, **knobs)[0])
+
+
+def test_mild_warps_change_one_thing_at_a_time_both_ways() -> None:
+    assert mild_warps(0.3, 0.0, 3.0, share=0.5) == [
+        (-0.15, 0.0, 0.0),
+        (0.15, 0.0, 0.0),
+        (0.0, 0.0, -1.5),
+        (0.0, 0.0, 1.5),
+    ]
