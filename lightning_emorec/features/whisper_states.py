@@ -17,6 +17,14 @@ from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import stack
 from lightning_emorec.features.views import RECIPE, view_of
+from lightning_emorec.features.whisper_context import (
+    RATE_HZ,
+    SHORTEST,
+    WINDOW,
+    check_margin,
+    frames_of,
+    log_mel,
+)
 from lightning_emorec.features.whisper_weights import WhisperWeights
 from lightning_emorec.types import Clip, EmorecError
 
@@ -26,10 +34,6 @@ if TYPE_CHECKING:
 
 Sound = NDArray[np.float32]
 
-_RATE_HZ = 16000
-_WINDOW_S = 30.0  # what Whisper was trained on
-_FRAME = 320  # samples that a state stands for: two mel frames
-_SHORTEST_S = 0.1
 _CLEANING = 1  # to be raised when short or long clips are treated in another way
 
 
@@ -51,8 +55,7 @@ class WhisperStates(Feature):
     activity: ClassVar[str] = "hearing with Whisper"
 
     def __init__(self, model: str | None = None, margin_s: float | None = 0.5) -> None:
-        if margin_s is not None and not 0 <= margin_s <= _WINDOW_S:
-            raise EmorecError(f"margin_s in [0, {_WINDOW_S:g}], or null", f"{margin_s}", "mend margin_s")
+        check_margin(margin_s)
         self.weights = WhisperWeights(model)
         self.margin_s = margin_s
 
@@ -78,13 +81,12 @@ class WhisperStates(Feature):
             EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
         """
         paths = paths_of(clips)
-        store = audio.at(_RATE_HZ)
+        store = audio.at(RATE_HZ)
         digests = store.digests(paths)
         model = self.weights.load()
         for path, digest in zip(paths, digests, strict=True):
             sound = store.load(path)
-            lacking = max(0, round(_SHORTEST_S * _RATE_HZ) - len(sound))
-            yield self._kept(model, np.pad(sound, (0, lacking)), digest)
+            yield self._kept(model, np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest)
 
     @abstractmethod
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
@@ -93,21 +95,12 @@ class WhisperStates(Feature):
     @torch.inference_mode()
     def _states(self, model: Whisper, sound: Sound) -> Tensor:
         """(layers, frames, width): the states of a clip's own frames after each layer."""
-        step = round(_WINDOW_S * _RATE_HZ)
-        windows = torch.split(torch.tensor(sound), step)  # a copy, since decoded audio cannot be written to
+        windows = torch.split(torch.tensor(sound), WINDOW)  # a copy, since decoded audio cannot be written to
         return torch.cat([self._window_states(model, window) for window in windows], dim=1)
 
     def _window_states(self, model: Whisper, window: Tensor) -> Tensor:
-        import whisper
-
-        whole = round(_WINDOW_S * _RATE_HZ)
-        heard = whole if self.margin_s is None else len(window) + round(self.margin_s * _RATE_HZ)
-        heard = min(whole, _FRAME * _frames(max(heard, round(_SHORTEST_S * _RATE_HZ))))
-        padded = pad(window, (0, heard - len(window)))  # (time,)
-        mel = whisper.log_mel_spectrogram(
-            padded, model.dims.n_mels, device=model.device
-        )  # (mels, 2 * frames)
-        return _layers(model.encoder, mel)[:, : _frames(len(window))]
+        mel = log_mel(window.to(model.device), self.margin_s, model.dims.n_mels)  # (mels, 2 * frames)
+        return _layers(model.encoder, mel)[:, : frames_of(len(window))]
 
 
 class WhisperStateStatistics(WhisperStates):
@@ -137,7 +130,7 @@ class WhisperStateStatistics(WhisperStates):
         return {**super().options(), "views": self.views, "recipe": RECIPE if self.views > 1 else None}
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        views = (view_of(sound, number, digest, _RATE_HZ) for number in range(self.views))
+        views = (view_of(sound, number, digest, RATE_HZ) for number in range(self.views))
         rows = torch.stack([_statistics(self._states(model, view)) for view in views])
         return rows.half().cpu().numpy()
 
@@ -217,11 +210,6 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
     if max(layers) > known:
         raise EmorecError(f"layers of 1 to {known}", f"{list(layers)}", "mend model.init_args.layers")
     return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
-
-
-def _frames(samples: int) -> int:
-    """States that stand for so many samples."""
-    return -(-samples // _FRAME)
 
 
 def _layers(encoder: AudioEncoder, mel: Tensor) -> Tensor:
