@@ -6,6 +6,7 @@ from lightning_emorec.branches.build import (
     Spec,
     branch_class,
     branch_features,
+    branch_origins,
     build_branch,
     needs_audio,
     resolve_spec,
@@ -26,6 +27,7 @@ from lightning_emorec.branches.transcript_gru import TranscriptGru
 from lightning_emorec.branches.vader import Vader
 from lightning_emorec.branches.whisper_encoder import WhisperEncoder
 from lightning_emorec.branches.whisper_statistics import WhisperStatistics
+from lightning_emorec.branches.whisper_tuned import WhisperTuned
 
 __all__ = [
     "AudioCnn",
@@ -46,9 +48,11 @@ __all__ = [
     "Vader",
     "WhisperEncoder",
     "WhisperStatistics",
+    "WhisperTuned",
     "best_checkpoint",
     "branch_class",
     "branch_features",
+    "branch_origins",
     "build_branch",
     "last_checkpoint",
     "logits_file",

@@ -59,6 +59,11 @@ class Branch(LightningModule, ABC):
         for feature in cls.features_of(init_args):
             feature.check_available()
 
+    @classmethod
+    def origins(cls, init_args: Mapping[str, Any]) -> list[str]:
+        """What training starts from that these arguments do not settle: digests of weights, keys of features."""
+        return [feature.key for feature in cls.features_of(init_args)]
+
     @property
     def features(self) -> list[Feature]:
         """Features this branch needs in `Batch.features`."""
@@ -68,6 +73,11 @@ class Branch(LightningModule, ABC):
     def needs_audio(self) -> bool:
         """Whether a clip without audio is nothing to this branch: it is skipped, in training and in judging."""
         return self.hears != "nothing" or any(feature.cached for feature in self.features)
+
+    @property
+    def built_for_hz(self) -> int | None:
+        """The one sampling rate that this branch can hear; None where any will do."""
+        return self.hparams.get("rate_hz")
 
     @property
     def data(self) -> EmotionDataModule:
@@ -114,12 +124,9 @@ class Branch(LightningModule, ABC):
         Raises:
             EmorecError: The audio comes at another rate than the model was built for.
         """
-        heard = self.hparams.get("rate_hz")
-        if heard is not None and heard != self.data.front_end.rate_hz:
-            expected = f"data.rate_hz {heard}, which the model was built for"
-            raise EmorecError(
-                expected, f"{self.data.front_end.rate_hz}", "make data.rate_hz and model.rate_hz agree"
-            )
+        if self.built_for_hz not in (None, rate_hz := self.data.front_end.rate_hz):
+            expected = f"data.rate_hz {self.built_for_hz}, which the model was built for"
+            raise EmorecError(expected, f"{rate_hz}", "make data.rate_hz and the model's agree")
         if stage == "fit":
             self.learn_from_training(self.data.training_features())
 

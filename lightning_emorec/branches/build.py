@@ -53,6 +53,11 @@ def branch_features(spec: Spec) -> list[Feature]:
     return branch_class(spec).features_of(spec["init_args"])
 
 
+def branch_origins(spec: Spec) -> list[str]:
+    """What the training of a branch with a resolved spec starts from, beside its arguments, without building it."""
+    return branch_class(spec).origins(spec["init_args"])
+
+
 def needs_audio(spec: Spec) -> bool:
     """Whether a branch with a resolved spec can do nothing with a clip without audio, without building it."""
     return branch_class(spec).hears != "nothing" or any(feature.cached for feature in branch_features(spec))

@@ -15,6 +15,7 @@ from lightning_emorec.branches.build import (
     Spec,
     branch_class,
     branch_features,
+    branch_origins,
     build_branch,
     resolve_spec,
 )
@@ -105,6 +106,15 @@ class Joint(GradientBranch):
         specs = _encoder_specs(init_args["encoders"])
         wanted = [feature for spec in specs.values() for feature in branch_features(spec)]
         return list({feature.key: feature for feature in wanted}.values())
+
+    @classmethod
+    def origins(cls, init_args: Mapping[str, Any]) -> list[str]:
+        """Union of the encoders' origins."""
+        return [
+            origin
+            for spec in _encoder_specs(init_args["encoders"]).values()
+            for origin in branch_origins(spec)
+        ]
 
     @classmethod
     def check_available(cls, init_args: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ class WhisperStatistics(ClosedFormBranch):
         if c <= 0:
             raise EmorecError("a positive c", f"{c}", "mend model.init_args.c")
         check_layers(layers)
-        self.feature = WhisperStateStatistics(whisper, margin_s, views, trim_db)
+        self.feature = WhisperStateStatistics(whisper, margin_s, trim_db, views)
         self.layers = layers
         self.c = c
         self.readout = LinearReadout(tasks)
@@ -62,7 +62,7 @@ class WhisperStatistics(ClosedFormBranch):
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """The statistics that these arguments ask for."""
         given = {"whisper": None, "margin_s": 0.5, "views": 4, "trim_db": 30.0, **init_args}
-        heard = (given[name] for name in ("whisper", "margin_s", "views", "trim_db"))
+        heard = (given[name] for name in ("whisper", "margin_s", "trim_db", "views"))
         return [WhisperStateStatistics(*heard)]
 
     @cached_property

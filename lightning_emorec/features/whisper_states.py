@@ -17,6 +17,15 @@ from lightning_emorec.audio import AudioStore, loud_span, paths_of
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import stack
 from lightning_emorec.features.views import RECIPE, view_of
+from lightning_emorec.features.whisper_context import (
+    FRAME,
+    RATE_HZ,
+    SHORTEST,
+    WINDOW,
+    check_margin,
+    frames_of,
+    log_mel,
+)
 from lightning_emorec.features.whisper_weights import WhisperWeights
 from lightning_emorec.types import Clip, EmorecError
 
@@ -26,10 +35,6 @@ if TYPE_CHECKING:
 
 Sound = NDArray[np.float32]
 
-_RATE_HZ = 16000
-_WINDOW_S = 30.0  # what Whisper was trained on
-_FRAME = 320  # samples that a state stands for: two mel frames
-_SHORTEST_S = 0.1
 _CLEANING = 1  # to be raised when short or long clips are treated in another way
 
 
@@ -38,28 +43,37 @@ class WhisperStates(Feature):
 
     Each clip is heard by itself, in float32 on every device, with a context that ends shortly after it: 30 s, as
     in training, take many times longer. Clips of more than 30 s are heard in windows of 30 s. A clip of less
-    than 0.1 s is followed by silence up to that length.
+    than 0.1 s is followed by silence up to that length. All of a clip is heard, but the states of the silence before
+    and after its speech are left out: how long that lasts says nothing of the emotion.
 
     Args:
         model: Name of a model or path of a checkpoint; None means `$EMOREC_WHISPER`, else tiny.en.
         margin_s: Silence that Whisper hears after a clip's end; None fills the window of 30 s.
+        trim_db: How far below the loudest frame silence lies; None keeps all states.
 
     Raises:
-        EmorecError: A margin out of range.
+        EmorecError: A margin or threshold out of range.
     """
 
     activity: ClassVar[str] = "hearing with Whisper"
 
-    def __init__(self, model: str | None = None, margin_s: float | None = 0.5) -> None:
-        if margin_s is not None and not 0 <= margin_s <= _WINDOW_S:
-            raise EmorecError(f"margin_s in [0, {_WINDOW_S:g}], or null", f"{margin_s}", "mend margin_s")
+    def __init__(
+        self, model: str | None = None, margin_s: float | None = 0.5, trim_db: float | None = 30.0
+    ) -> None:
+        check_margin(margin_s)
+        if trim_db is not None and trim_db <= 0:
+            raise EmorecError("a positive trim_db, or null", f"{trim_db}", "mend trim_db")
         self.weights = WhisperWeights(model)
         self.margin_s = margin_s
+        self.trim_db = trim_db
 
     def options(self) -> Options:
-        """Weights, context and cleaning."""
-        margin_s = None if self.margin_s is None else float(self.margin_s)
-        return {"weights": self.weights.identity, "margin_s": margin_s, "cleaning": _CLEANING}
+        """Weights, context, trimming and cleaning."""
+        margin_s, trim_db = (
+            None if knob is None else float(knob) for knob in (self.margin_s, self.trim_db)
+        )
+        weights = self.weights.identity
+        return {"weights": weights, "margin_s": margin_s, "trim_db": trim_db, "cleaning": _CLEANING}
 
     def check_available(self) -> None:
         """Raise unless the weights are here or within reach.
@@ -78,49 +92,46 @@ class WhisperStates(Feature):
             EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
         """
         paths = paths_of(clips)
-        store = audio.at(_RATE_HZ)
+        store = audio.at(RATE_HZ)
         digests = store.digests(paths)
         model = self.weights.load()
         for path, digest in zip(paths, digests, strict=True):
             sound = store.load(path)
-            lacking = max(0, round(_SHORTEST_S * _RATE_HZ) - len(sound))
-            yield self._kept(model, np.pad(sound, (0, lacking)), digest)
+            yield self._kept(model, np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest)
 
     @abstractmethod
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
         """What is kept of a clip of (time,) samples, whose content has this digest."""
 
+    def _speech(self, model: Whisper, sound: Sound) -> Tensor:
+        """(layers, frames, width): the states of a clip without those of the silence around its speech."""
+        states = self._states(model, sound)
+        if self.trim_db is None:
+            return states
+        start, end = loud_span(sound, RATE_HZ, self.trim_db)
+        return states[:, start // FRAME : frames_of(end)]
+
     @torch.inference_mode()
     def _states(self, model: Whisper, sound: Sound) -> Tensor:
         """(layers, frames, width): the states of a clip's own frames after each layer."""
-        step = round(_WINDOW_S * _RATE_HZ)
-        windows = torch.split(torch.tensor(sound), step)  # a copy, since decoded audio cannot be written to
+        windows = torch.split(torch.tensor(sound), WINDOW)  # a copy, since decoded audio cannot be written to
         return torch.cat([self._window_states(model, window) for window in windows], dim=1)
 
     def _window_states(self, model: Whisper, window: Tensor) -> Tensor:
-        import whisper
-
-        whole = round(_WINDOW_S * _RATE_HZ)
-        heard = whole if self.margin_s is None else len(window) + round(self.margin_s * _RATE_HZ)
-        heard = min(whole, _FRAME * _frames(max(heard, round(_SHORTEST_S * _RATE_HZ))))
-        padded = pad(window, (0, heard - len(window)))  # (time,)
-        mel = whisper.log_mel_spectrogram(
-            padded, model.dims.n_mels, device=model.device
-        )  # (mels, 2 * frames)
-        return _layers(model.encoder, mel)[:, : _frames(len(window))]
+        mel = log_mel(window.to(model.device), self.margin_s, model.dims.n_mels)  # (mels, 2 * frames)
+        return _layers(model.encoder, mel)[:, : frames_of(len(window))]
 
 
 class WhisperStateStatistics(WhisperStates):
     """Mean and standard deviation over time of the states after each layer, of a clip and of views of it.
 
-    A value is (views, layers, 2 * width) float16: means, then deviations. Whisper hears all of a clip, but the states
-    of the silence before and after the speech are left out of both: how long it lasts says nothing of the emotion.
+    A value is (views, layers, 2 * width) float16: means, then deviations.
 
     Args:
         model: As `WhisperStates`.
         margin_s: As `WhisperStates`.
+        trim_db: As `WhisperStates`.
         views: 1 is the clip as it is; more are drawn, see `view_of`.
-        trim_db: How far below the loudest frame silence lies; None takes all states.
 
     Raises:
         EmorecError: An argument out of range.
@@ -132,35 +143,22 @@ class WhisperStateStatistics(WhisperStates):
         self,
         model: str | None = None,
         margin_s: float | None = 0.5,
-        views: int = 1,
         trim_db: float | None = 30.0,
+        views: int = 1,
     ) -> None:
-        super().__init__(model, margin_s)
+        super().__init__(model, margin_s, trim_db)
         if views < 1:
             raise EmorecError("views of at least 1", f"{views}", "mend views")
-        if trim_db is not None and trim_db <= 0:
-            raise EmorecError("a positive trim_db, or null", f"{trim_db}", "mend trim_db")
         self.views = views
-        self.trim_db = trim_db
 
     def options(self) -> Options:
-        """Weights, context, cleaning, views and trimming."""
-        trim_db = None if self.trim_db is None else float(self.trim_db)
-        recipe = RECIPE if self.views > 1 else None
-        return {**super().options(), "views": self.views, "recipe": recipe, "trim_db": trim_db}
+        """Weights, context, cleaning, trimming and views."""
+        return {**super().options(), "views": self.views, "recipe": RECIPE if self.views > 1 else None}
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        views = (view_of(sound, number, digest, _RATE_HZ) for number in range(self.views))
+        views = (view_of(sound, number, digest, RATE_HZ) for number in range(self.views))
         rows = torch.stack([_statistics(self._speech(model, view)) for view in views])
         return rows.half().cpu().numpy()
-
-    def _speech(self, model: Whisper, sound: Sound) -> Tensor:
-        """(layers, frames, width): the states of a clip without those of the silence around its speech."""
-        states = self._states(model, sound)
-        if self.trim_db is None:
-            return states
-        start, end = loud_span(sound, _RATE_HZ, self.trim_db)
-        return states[:, start // _FRAME : _frames(end)]
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, views, layers, 2 * width) float32."""
@@ -176,8 +174,10 @@ class WhisperStateFrames(WhisperStates):
     Args:
         model: As `WhisperStates`.
         margin_s: As `WhisperStates`.
+        trim_db: As `WhisperStates`.
         layers: Which layers, counted from 1; None means all.
         step: Frames that are averaged into one, since a frame of all layers takes much room.
+        view: 0 is the clip as it is; others are drawn, see `view_of`.
 
     Raises:
         EmorecError: An argument out of range.
@@ -189,23 +189,30 @@ class WhisperStateFrames(WhisperStates):
         self,
         model: str | None = None,
         margin_s: float | None = 0.5,
+        trim_db: float | None = 30.0,
         layers: Sequence[int] | None = None,
         step: int = 2,
+        view: int = 0,
     ) -> None:
-        super().__init__(model, margin_s)
+        super().__init__(model, margin_s, trim_db)
         if step < 1:
             raise EmorecError("step of at least 1", f"{step}", "mend step")
+        if view < 0:
+            raise EmorecError("view of 0 or more", f"{view}", "mend view")
         check_layers(layers)
         self.layers = None if layers is None else list(layers)
         self.step = step
+        self.view = view
 
     def options(self) -> Options:
-        """Weights, context, cleaning, layers and step."""
+        """Weights, context, trimming, cleaning, layers, step and view."""
         layers = None if self.layers is None else ",".join(map(str, self.layers))
-        return {**super().options(), "layers": layers, "step": self.step}
+        recipe = RECIPE if self.view else None
+        return {**super().options(), "layers": layers, "step": self.step, "view": self.view, "recipe": recipe}
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        states = chosen_layers(self._states(model, sound), self.layers)  # (layers, frames, width)
+        heard = self._speech(model, view_of(sound, self.view, digest, RATE_HZ))
+        states = chosen_layers(heard, self.layers)  # (layers, frames, width)
         pieces = torch.split(states, self.step, dim=1)
         rows = torch.stack([piece.mean(dim=1) for piece in pieces])  # (frames / step, layers, width)
         return rows.half().cpu().numpy()
@@ -238,11 +245,6 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
     if max(layers) > known:
         raise EmorecError(f"layers of 1 to {known}", f"{list(layers)}", "mend model.init_args.layers")
     return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
-
-
-def _frames(samples: int) -> int:
-    """States that stand for so many samples."""
-    return -(-samples // _FRAME)
 
 
 def _layers(encoder: AudioEncoder, mel: Tensor) -> Tensor:

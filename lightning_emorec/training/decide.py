@@ -15,7 +15,7 @@ import yaml
 from lightning_emorec.branches import (
     ClosedFormBranch,
     branch_class,
-    branch_features,
+    branch_origins,
     require_no_epochs,
     resolve_spec,
 )
@@ -55,7 +55,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
         return replace(_decide_fusion(config, branches, data, clips, held), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.tasks, data.parts, "error")
-    print_ = fingerprint(config, clips, branch_features(spec))
+    print_ = fingerprint(config, clips, branch_origins(spec))
     return RunPlan(open_folder(config, config["name"], print_, held), warnings=warnings)
 
 
@@ -85,7 +85,7 @@ def _decide_fusion(
     names, left_out = available_branches(
         specs, data.tasks, data.parts, config["model"]["init_args"]["missing_branch"]
     )
-    prints = {name: fingerprint(branches[name], clips, branch_features(specs[name])) for name in names}
+    prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
     folders, seconds = {}, {}
     for name in names:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning_emorec import __version__
 from lightning_emorec.audio import AudioStore
-from lightning_emorec.features import Feature, sha256
+from lightning_emorec.features import sha256
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
 
@@ -46,13 +46,13 @@ def describe_clips(parts: Parts, audio: AudioStore) -> str:
     return _hash(rows)
 
 
-def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
-    """Hash of a resolved run config, its clips and the options of its features.
+def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
+    """Hash of a resolved run config, its clips and what its training starts from.
 
     Args:
         config: `model`, `data`, `trainer`, `checkpoint` and `seed_everything`, defaults filled in.
         clips: What `describe_clips` said.
-        features: Features the model needs; their options hold the digests of weights.
+        origins: What the model's `origins` says: digests of weights, keys of features.
     """
     return _hash(
         {
@@ -64,7 +64,7 @@ def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
             "checkpoint": config.get("checkpoint"),
             "seed": config["seed_everything"],
             "clips": clips,
-            "features": sorted(feature.key for feature in features),
+            "features": sorted(set(origins)),
             "version": __version__,
         }
     )

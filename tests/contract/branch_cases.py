@@ -35,5 +35,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "Vader": {"transcript": "reference"},
     "WhisperEncoder": {"width": 8},  # of the Whisper that the environment names
     "WhisperStatistics": {"views": 2},
+    "WhisperTuned": {"tune": "all", "width": 8},  # of the Whisper that the environment names
 }
 """Class name -> init_args without `tasks`."""

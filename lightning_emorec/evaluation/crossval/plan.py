@@ -61,7 +61,7 @@ class Plan:
             "inner": options.inner if self.cells[0].inner else 0,
             "single": options.single,
             "tasks": subject.tasks,
-            "branches": list(subject.features),
+            "branches": list(subject.origins),
             "rule": subject.config["model"]["init_args"].get("rule") if subject.branches else None,
             "fused": bool(subject.branches),
             "left_out": subject.left_out,

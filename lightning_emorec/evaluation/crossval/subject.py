@@ -16,9 +16,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import corpora, splits  # noqa: F401
 from lightning_emorec.audio import AudioStore, paths_of
-from lightning_emorec.branches import branch_features, needs_audio, resolve_spec
+from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.features import Feature
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.decide import fusion_fingerprint
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
@@ -63,7 +62,7 @@ class Subject:
         audio: Knows the clips' digests.
         synthetic: The audio is generated.
         branches: Name -> resolved config, of the branches that can be had; empty for a single model.
-        features: The same names -> features; of a single model under the name of its run.
+        origins: The same names -> what training starts from; of a single model under the name of its run.
         left_out: Branch name -> why it is not fused.
     """
 
@@ -73,7 +72,7 @@ class Subject:
     audio: AudioStore
     synthetic: bool
     branches: dict[str, Config]
-    features: dict[str, list[Feature]]
+    origins: dict[str, list[str]]
     left_out: dict[str, str]
 
     @classmethod
@@ -104,7 +103,7 @@ class Subject:
             audio=data.audio,
             synthetic=data.corpus.synthetic,
             branches={name: branches[name] for name in names} if branches is not None else {},
-            features={name: branch_features(specs[name]) for name in names},
+            origins={name: branch_origins(specs[name]) for name in names},
             left_out=left_out,
         )
 
@@ -114,14 +113,14 @@ class Subject:
 
     def branch_fingerprint(self, name: str, seed: int, described: str) -> str:
         """Of a branch trained on the clips that were described."""
-        return fingerprint({**self.branches[name], "seed_everything": seed}, described, self.features[name])
+        return fingerprint({**self.branches[name], "seed_everything": seed}, described, self.origins[name])
 
     def run_fingerprint(self, prints: Mapping[str, str], seed: int, described: str) -> str:
         """Of the whole run, given those of its branches."""
         config = {**self.config, "seed_everything": seed}
         if self.branches:
             return fusion_fingerprint(config, prints, described)
-        return fingerprint(config, described, self.features[config["name"]])
+        return fingerprint(config, described, self.origins[config["name"]])
 
 
 def _datamodule(data: Config) -> EmotionDataModule:

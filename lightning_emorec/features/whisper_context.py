@@ -1,0 +1,56 @@
+"""How much Whisper's encoder hears beside a clip, and in what form."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+from lightning_emorec.types import EmorecError
+
+RATE_HZ = 16000
+WINDOW = 30 * RATE_HZ
+"""Samples that Whisper was trained on, and the most that it can hear at once."""
+SHORTEST = RATE_HZ // 10
+"""A clip of fewer samples is followed by silence up to here."""
+
+FRAME = 320
+"""Samples that a state stands for: two mel frames."""
+
+Count = TypeVar("Count", int, Tensor)
+
+
+def check_margin(margin_s: float | None) -> None:
+    """Check the silence that is to be heard after a clip's end.
+
+    Raises:
+        EmorecError: It is negative, or more than Whisper can hear.
+    """
+    window_s = WINDOW / RATE_HZ
+    if margin_s is not None and not 0 <= margin_s <= window_s:
+        raise EmorecError(f"margin_s in [0, {window_s:g}], or null", f"{margin_s}", "mend margin_s")
+
+
+def frames_of(samples: Count) -> Count:
+    """States that stand for so many samples."""
+    return -(-samples // FRAME)
+
+
+def log_mel(sound: Tensor, margin_s: float | None, mels: int) -> Tensor:
+    """Log-mel spectrum of a clip and the silence after it.
+
+    Args:
+        sound: (time,) at 16 kHz, at most 30 s.
+        margin_s: Silence that is heard after the clip's end; None fills the window of 30 s.
+        mels: Mel bands that the model was trained on.
+
+    Returns:
+        (mels, 2 * frames).
+    """
+    import whisper
+
+    heard = WINDOW if margin_s is None else len(sound) + round(margin_s * RATE_HZ)
+    heard = min(WINDOW, FRAME * frames_of(max(heard, SHORTEST)))
+    spectrum: Tensor = whisper.log_mel_spectrogram(pad(sound, (0, heard - len(sound))), mels)
+    return spectrum
