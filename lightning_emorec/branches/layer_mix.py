@@ -16,13 +16,14 @@ _EVERY = 8  # frames: neighbours are alike, so fewer tell mean and deviation as 
 
 
 class LayerMix(nn.Module):
-    """Standardised states of all layers, averaged with learned weights, and projected.
+    """Standardised states of all layers, side by side, projected: each output weighs the layers in its own way.
 
-    As in SUPERB (Yang et al. 2021) the weights are a softmax. How many layers there are and how wide they are is
-    learned from the training clips, and travels as extra state.
+    One weight a layer for all of them, a softmax as in SUPERB (Yang et al. 2021), did worse here: layers tell different
+    things. How many layers there are and how wide they are is learned from the training clips, and travels as
+    extra state.
 
     Args:
-        width: What the mixed states are projected to.
+        width: What the states are projected to.
     """
 
     def __init__(self, width: int) -> None:
@@ -40,23 +41,21 @@ class LayerMix(nn.Module):
 
     def forward(self, states: Tensor, noise: float = 0.0) -> Tensor:
         """(batch, frames, layers, states) -> (batch, frames, width); `noise` deviations are added before."""
-        standard = self.standardiser(states.flatten(2)).unflatten(2, states.shape[2:])
+        standard = self.standardiser(states.flatten(2))  # (batch, frames, layers * states)
         if noise:
             standard = standard + noise * torch.randn_like(standard)
-        mixed = torch.einsum("bfls,l->bfs", standard, self.weights[0].softmax(dim=0))
-        projected: Tensor = self.projection(mixed)
+        projected: Tensor = self.projection(standard)
         return projected
 
     def get_extra_state(self) -> dict[str, Any]:
         """The sizes, in plain types."""
-        return {"layers": len(self.weights[0]), "states": self.projection.in_features}
+        return {"layers": self.layers, "states": self.projection.in_features // self.layers}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Make room for a checkpoint's weights; PyTorch fills the children afterwards."""
         self._build(state["layers"], state["states"], self.projection.weight.device)
 
     def _build(self, layers: int, states: int, device: torch.device) -> None:
+        self.layers = layers
         self.standardiser = Standardiser(layers * states).to(device)
-        # In a list, because a module's own parameters are restored before its extra state, its children's after.
-        self.weights = nn.ParameterList([torch.zeros(layers, device=device)])
-        self.projection = nn.Linear(states, self.width, device=device)
+        self.projection = nn.Linear(layers * states, self.width, device=device)

@@ -69,9 +69,7 @@ class WhisperStates(Feature):
 
     def options(self) -> Options:
         """Weights, context, trimming and cleaning."""
-        margin_s, trim_db = (
-            None if knob is None else float(knob) for knob in (self.margin_s, self.trim_db)
-        )
+        margin_s, trim_db = (None if knob is None else float(knob) for knob in (self.margin_s, self.trim_db))
         weights = self.weights.identity
         return {"weights": weights, "margin_s": margin_s, "trim_db": trim_db, "cleaning": _CLEANING}
 

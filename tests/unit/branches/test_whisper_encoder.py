@@ -5,7 +5,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import gelu
 
 from lightning_emorec.branches import WhisperEncoder
@@ -22,19 +21,29 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOREC_WHISPER", "tiny.en")
 
 
+def made(**arguments: Any) -> WhisperEncoder:
+    torch.manual_seed(0)
+    branch = WhisperEncoder(TASKS, width=5, **arguments)
+    branch.learn_from_training({branch.feature_keys[0]: CLIPS})
+    return branch.eval()
+
+
 @pytest.fixture
 def branch() -> WhisperEncoder:
-    torch.manual_seed(0)
-    made = WhisperEncoder(TASKS, width=5)
-    made.learn_from_training({made.feature_key: CLIPS})
-    return made.eval()
+    return made(views=1)
 
 
 def batch_of(branch: WhisperEncoder, *clips: np.ndarray) -> Batch:
-    rows: Tensor = cast(Tensor, branch.feature.collate(clips))
-    nothing = torch.zeros(len(rows), 0)
-    names = [str(row) for row in range(len(rows))]
-    return Batch(names, torch.arange(len(rows)), nothing, nothing, {}, {branch.feature_key: rows})
+    """Each view of a clip is the clip times its number, and a frame longer than the one before."""
+    views = [
+        [np.concatenate([clip, *[clip[:1]] * number]) * (1 + number) for clip in clips]
+        for number in range(len(branch.feature_keys))
+    ]
+    rows = {feature.key: feature.collate(view) for feature, view in zip(branch.features, views, strict=True)}
+    nothing = torch.zeros(len(clips), 0)
+    labels = {task: torch.zeros(len(clips), dtype=torch.long) for task in TASKS}
+    names = [str(row) for row in range(len(clips))]
+    return Batch(names, torch.arange(len(clips)), nothing, nothing, labels, cast(dict[str, Any], rows))
 
 
 def test_states_are_standardised_by_the_training_clips() -> None:
@@ -46,15 +55,15 @@ def test_states_are_standardised_by_the_training_clips() -> None:
     assert (standard.std(dim=0) - 1).abs().max() < 0.1
 
 
-def test_layers_are_averaged_with_a_softmax_of_learned_weights() -> None:
+def test_every_layer_has_weights_of_its_own() -> None:
     mix = LayerMix(width=5)
     mix.learn(CLIPS)
+    states = torch.from_numpy(CLIPS[1]).float()[None]
     with torch.no_grad():
-        mix.weights[0].copy_(torch.tensor([0.0, 3.0]).log1p())  # shares of 1 / 5 and 4 / 5
-        states = torch.from_numpy(CLIPS[1]).float()[None]
         standard = mix.standardiser(states.flatten(2)).unflatten(2, (2, 6))
-        by_hand = mix.projection(0.2 * standard[:, :, 0] + 0.8 * standard[:, :, 1])
-        torch.testing.assert_close(mix(states), by_hand)
+        first, second = mix.projection.weight.unflatten(1, (2, 6)).unbind(dim=1)
+        by_hand = standard[:, :, 0] @ first.T + standard[:, :, 1] @ second.T + mix.projection.bias
+    torch.testing.assert_close(mix(states), by_hand)
 
 
 def test_what_is_pooled_are_a_clip_s_own_frames(branch: WhisperEncoder) -> None:
@@ -64,6 +73,36 @@ def test_what_is_pooled_are_a_clip_s_own_frames(branch: WhisperEncoder) -> None:
             states = gelu(branch.mix(torch.from_numpy(clip).float()[None])).transpose(1, 2)
             pooled = branch.norm(branch.pooling(states, torch.tensor([len(clip)])))
             torch.testing.assert_close(row, pooled[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_clip_is_judged_by_the_mean_log_probabilities_of_its_views() -> None:
+    branch = made(views=3)
+    batch = batch_of(branch, *CLIPS)
+    with torch.no_grad():
+        judged = branch(batch)["emotion"]
+        each = []
+        for key in branch.feature_keys:
+            alone = made(views=1)
+            alone.load_state_dict(branch.state_dict())
+            one = Batch(**{**vars(batch), "features": {alone.feature_keys[0]: batch.features[key]}})
+            each.append(alone(one)["emotion"].log_softmax(dim=1))
+    torch.testing.assert_close(judged, torch.stack(each).mean(dim=0))
+
+
+def test_training_hears_one_view_of_each_clip_drawn_anew() -> None:
+    branch = made(views=3, mixup=0.0, noise=0.0, dropout=0.0, label_smoothing=0.0)
+    clip = batch_of(branch, CLIPS[0])
+    with torch.no_grad():
+        drawn = {round(float(branch.training_loss(clip)), 5) for _ in range(40)}
+        views = [branch._classify(view) for view in branch._views(clip)]
+        expected = {round(float(branch.loss(logits, clip.labels)), 5) for logits in views}
+    assert drawn == expected
+
+
+def test_mixing_a_clip_with_itself_changes_nothing() -> None:
+    mixed, plain = (made(views=1, mixup=mixup, noise=0.0, dropout=0.0) for mixup in (0.4, 0.0))
+    batch = batch_of(plain, CLIPS[0])
+    torch.testing.assert_close(mixed.training_loss(batch), plain.training_loss(batch))
 
 
 def test_noise_is_added_in_training_only(branch: WhisperEncoder) -> None:
@@ -77,18 +116,18 @@ def test_noise_is_added_in_training_only(branch: WhisperEncoder) -> None:
 
 
 def test_a_trained_branch_loads_into_one_that_never_saw_the_data(branch: WhisperEncoder) -> None:
-    with torch.no_grad():
-        branch.mix.weights[0].normal_()
-    again = WhisperEncoder(TASKS, width=5).eval()
+    again = WhisperEncoder(TASKS, width=5, views=1).eval()
     again.load_state_dict(branch.state_dict(), strict=True)
     batch = batch_of(branch, *CLIPS)
     torch.testing.assert_close(again(batch)["emotion"], branch(batch)["emotion"])
 
 
 def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None:
-    assert WhisperEncoder.features_of({})[0].key == WhisperEncoder(TASKS).feature.key
-    given: dict[str, Any] = {"whisper": "base.en", "margin_s": None, "layers": [2], "step": 1}
-    assert WhisperEncoder.features_of(given)[0].key == WhisperEncoder(TASKS, **given).feature.key
+    assert [feature.key for feature in WhisperEncoder.features_of({})] == WhisperEncoder(TASKS).feature_keys
+    given: dict[str, Any] = {"whisper": "base.en", "margin_s": None, "layers": [2], "step": 1, "views": 3}
+    keys = [feature.key for feature in WhisperEncoder.features_of(given)]
+    assert keys == WhisperEncoder(TASKS, **given).feature_keys
+    assert len(set(keys)) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,6 +138,9 @@ def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None
         ({"noise": -0.1}, "noise of 0 or more"),
         ({"step": 0}, "step of at least 1"),
         ({"layers": [0]}, "layers counted from 1"),
+        ({"views": 0}, "views of at least 1"),
+        ({"mixup": -0.1}, "mixup of 0 or more"),
+        ({"trim_db": 0.0}, "a positive trim_db"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], complaint: str) -> None:
