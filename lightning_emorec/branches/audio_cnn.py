@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from lightning_emorec.branches.adversary import ActorAdversary
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.log_mel import LogMel
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
 from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps, warp
+from lightning_emorec.features import Value
 from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
 
 
@@ -25,10 +28,13 @@ class AudioCnn(GradientBranch):
         window_s: Length of a frame; 50 ms tell the harmonics of a voice apart.
         hop_s: Time between frames.
         floor_db: Power is limited from below here, in dB of full scale.
+        per_clip: Standardise each clip by its own mean and deviation instead of those of all training clips: that
+            hides the speaker and the recorder, and with them how loud the clip is.
         width: Channels of the first stage; each further one has twice as many, and halves time and frequency.
         stages: Number of residual blocks, one a stage.
         dropout: Before the heads.
         mixup: Parameter of the beta distribution that two clips' shares are drawn from; 0 mixes none.
+        adversary: Weight of a loss that makes what is pooled tell nothing of the actor; 0 leaves it out.
         freq_masks: SpecAugment's masks over mels.
         freq_mels: Widest of them.
         time_masks: Its masks over frames.
@@ -59,10 +65,12 @@ class AudioCnn(GradientBranch):
         window_s: float = 0.05,
         hop_s: float = 0.016,
         floor_db: float = -80.0,
+        per_clip: bool = False,
         width: int = 16,
         stages: int = 4,
         dropout: float = 0.3,
         mixup: float = 0.0,
+        adversary: float = 0.0,
         freq_masks: int = 1,
         freq_mels: int = 8,
         time_masks: int = 1,
@@ -81,12 +89,13 @@ class AudioCnn(GradientBranch):
         super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
         _check_above_zero(rate_hz=rate_hz, window_s=window_s, hop_s=hop_s, width=width, stages=stages)
         _check_shares(dropout=dropout, time_share=time_share, stretch=stretch, mel_scale=mel_scale)
-        if mixup < 0:
-            raise EmorecError("mixup of 0 or more", f"{mixup}", "mend model.init_args.mixup")
+        for knob, value in (("mixup", mixup), ("adversary", adversary)):
+            if value < 0:
+                raise EmorecError(f"{knob} of 0 or more", f"{value}", f"mend model.init_args.{knob}")
         if mels < (least := 2 * STEM_STRIDE[0]):
             raise EmorecError(f"at least {least} mels", f"{mels}", "mend model.init_args.mels")
         self.mixup = mixup
-        self.log_mel = LogMel(rate_hz, mels, window_s, hop_s, floor_db)
+        self.log_mel = LogMel(rate_hz, mels, window_s, hop_s, floor_db, per_clip)
         self.spec_augment = SpecAugment(
             freq_masks, freq_mels, time_masks, time_share, stretch, mel_scale, mel_shift
         )
@@ -97,6 +106,8 @@ class AudioCnn(GradientBranch):
         self.norm = nn.LayerNorm(self.pooling.outputs)  # also right for a batch of one clip
         self.dropout = nn.Dropout(dropout)
         self.embed_size = self.pooling.outputs
+        self.adversary_weight = adversary
+        self.adversary = ActorAdversary(self.embed_size) if adversary else None
         self.heads = nn.ModuleDict(
             {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
         )
@@ -127,9 +138,22 @@ class AudioCnn(GradientBranch):
         """(batch, embed_size): mean and deviation of the states over the frames."""
         return self._pool(*self._spectra(batch))
 
+    def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
+        """Learn who the training actors are, if what tells them apart is to be unlearned."""
+        if self.adversary is not None:
+            self.adversary.learn([clip.actor for clip in self.data.clips("train")])
+
     def training_loss(self, batch: Batch) -> Tensor:
         """Loss of a batch in which each clip is mixed with another (Zhang et al. 2018), if `mixup` is above 0."""
         spectra, lengths = self._spectra(batch)
+        loss = self._mixed_loss(spectra, lengths, batch)
+        if self.adversary is None:
+            return loss
+        clips = self.data.clips("train")
+        actors = [clips[place].actor for place in batch.index.tolist()]
+        return loss + self.adversary_weight * self.adversary.loss(self._pool(spectra, lengths), actors)
+
+    def _mixed_loss(self, spectra: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
         if not self.mixup:
             return self.loss(self._classify(spectra, lengths), batch.labels)
         share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())

@@ -25,6 +25,7 @@ class LogMel(nn.Module):
         hop_s: Time between frames.
         floor_db: Power is limited from below here, in dB of full scale, so that silence is finite and what a
             recorder's noise floor holds counts little.
+        per_clip: Standardise each clip by its own mean and deviation of each mel instead.
 
     Attributes:
         mean: (mels,) of the log-power of training frames.
@@ -36,10 +37,13 @@ class LogMel(nn.Module):
     variance: Tensor
     frames_heard: Tensor
 
-    def __init__(self, rate_hz: int, mels: int, window_s: float, hop_s: float, floor_db: float) -> None:
+    def __init__(
+        self, rate_hz: int, mels: int, window_s: float, hop_s: float, floor_db: float, per_clip: bool = False
+    ) -> None:
         super().__init__()
         window = round(window_s * rate_hz)
         self.hop = round(hop_s * rate_hz)
+        self.per_clip = per_clip
         self.floor = 10 ** (floor_db / 10)
         # Constant padding: with reflection a clip's last frames would depend on what follows it in its batch.
         self.power = MelSpectrogram(
@@ -72,16 +76,25 @@ class LogMel(nn.Module):
         own = frame_mask(lengths, spectra.shape[2])[:, None]  # (batch, 1, frames)
         if self.training:
             self._hear(spectra, own)
-        standardised = (spectra - self.mean[:, None]) / self.variance.sqrt().clamp(min=1e-3)[:, None]
+        mean, variance = self.mean[:, None], self.variance[:, None]
+        if self.per_clip:
+            mean, variance = _moments(spectra, own, dim=2)  # each (batch, mels, 1)
+        standardised = (spectra - mean) / variance.sqrt().clamp(min=1e-3)
         return standardised * own, lengths
 
     def _hear(self, spectra: Tensor, own: Tensor) -> None:
         # Chan et al. 1979: mean and variance of two sets together, from those of each.
         frames = own.sum()
-        mean = (spectra * own).sum(dim=(0, 2)) / frames  # (mels,)
-        variance = ((spectra - mean[:, None]).square() * own).sum(dim=(0, 2)) / frames
+        mean, variance = (moment.flatten() for moment in _moments(spectra, own, dim=(0, 2)))  # (mels,)
         share = frames / (self.frames_heard + frames)
         between = share * (1 - share) * (mean - self.mean).square()
         self.variance.copy_((1 - share) * self.variance + share * variance + between)
         self.mean.lerp_(mean, share)
         self.frames_heard.add_(frames)
+
+
+def _moments(spectra: Tensor, own: Tensor, dim: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Mean and variance of (batch, mels, frames) along `dim`, kept as 1, over own frames, (batch, 1, frames)."""
+    frames = own.sum(dim=dim, keepdim=True)
+    mean = (spectra * own).sum(dim=dim, keepdim=True) / frames
+    return mean, ((spectra - mean).square() * own).sum(dim=dim, keepdim=True) / frames

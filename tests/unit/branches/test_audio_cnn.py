@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -180,3 +181,16 @@ def test_a_reloaded_state_gives_the_same_logits() -> None:
 def test_an_argument_out_of_range_is_refused(knobs: dict[str, float], message: str) -> None:
     with pytest.raises(EmorecError, match=message):
         built(**knobs)
+
+
+def test_an_adversary_adds_the_loss_of_guessing_the_actor() -> None:
+    branch, plain = (built(adversary=weight, dropout=0.0).eval() for weight in (0.5, 0.0))
+    plain.load_state_dict({k: v for k, v in branch.state_dict().items() if not k.startswith("adversary")})
+    actors = ["3", "7"]
+    clips = [SimpleNamespace(actor=actor) for actor in actors]
+    branch.trainer = cast(Any, SimpleNamespace(datamodule=SimpleNamespace(clips=lambda part: clips)))
+    branch.learn_from_training({})
+    batch = batch_of(*noise(8000, 9000))
+    assert branch.adversary is not None
+    expected = plain.training_loss(batch) + 0.5 * branch.adversary.loss(branch.embed(batch), actors)
+    torch.testing.assert_close(branch.training_loss(batch), expected)

@@ -84,3 +84,12 @@ def test_evaluation_learns_nothing_and_what_was_learned_is_saved() -> None:
     again.load_state_dict(front.state_dict())
     torch.testing.assert_close(again.mean, mean, atol=0, rtol=0)
     assert again.frames_heard == 1 + 4000 // 256
+
+
+def test_per_clip_each_mel_of_a_clip_has_mean_0_and_deviation_1_whatever_its_loudness() -> None:
+    front = LogMel(RATE_HZ, 40, window_s=0.05, hop_s=0.016, floor_db=-80.0, per_clip=True).eval()
+    quiet, longer = 0.01 * torch.randn(9000), torch.randn(20000)
+    spectra, frames = spectra_of(front, quiet, longer)
+    own = spectra[0, :, : frames[0]]
+    torch.testing.assert_close(own.mean(dim=1), torch.zeros(40), atol=1e-4, rtol=0)
+    torch.testing.assert_close(own.std(dim=1, correction=0), torch.ones(40), atol=1e-3, rtol=0)
