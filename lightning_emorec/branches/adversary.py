@@ -50,7 +50,8 @@ class ActorAdversary(nn.Module):
             A scalar. Its gradient trains the guesser, and reversed whatever made the embedding.
         """
         own = torch.tensor([self._actors[actor] for actor in actors], device=embedding.device)
-        return cross_entropy(self.guess(cast(Tensor, _Reversed.apply(embedding))), own)
+        reversed_ = cast(Tensor, _Reversed.apply(embedding))  # type: ignore[no-untyped-call]
+        return cross_entropy(self.guess(reversed_), own)
 
     def get_extra_state(self) -> dict[str, Any]:
         """The actors."""
@@ -73,5 +74,5 @@ class _Reversed(torch.autograd.Function):
         return embedding.view_as(embedding)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:  # noqa: ARG004
         return -gradient

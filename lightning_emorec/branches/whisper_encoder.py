@@ -98,7 +98,7 @@ class WhisperEncoder(GradientBranch):
         """The states that these arguments ask for, a feature for each view."""
         default = {"whisper": None, "margin_s": 0.5, "trim_db": 30.0, "layers": None, "step": 2}
         heard = [init_args.get(name, value) for name, value in default.items()]
-        return [WhisperStateFrames(*heard, view) for view in range(init_args.get("views", 4))]
+        return [WhisperStateFrames(*heard, view=view) for view in range(init_args.get("views", 4))]
 
     @cached_property
     def feature_keys(self) -> list[str]:
