@@ -96,9 +96,10 @@ class WhisperEncoder(GradientBranch):
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """The states that these arguments ask for, a feature for each view."""
-        default = {"whisper": None, "margin_s": 0.5, "trim_db": 30.0, "layers": None, "step": 2}
-        heard = [init_args.get(name, value) for name, value in default.items()]
-        return [WhisperStateFrames(*heard, view=view) for view in range(init_args.get("views", 4))]
+        given = {"whisper": None, "margin_s": 0.5, "trim_db": 30.0, "layers": None, "step": 2, **init_args}
+        heard = given["whisper"], given["margin_s"], given["trim_db"]
+        views = range(given.get("views", 4))
+        return [WhisperStateFrames(*heard, given["layers"], given["step"], view) for view in views]
 
     @cached_property
     def feature_keys(self) -> list[str]:
