@@ -20,6 +20,7 @@ from lightning_emorec.branches.functionals_svc import FunctionalsSvc
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.joint import Joint
 from lightning_emorec.branches.published_cnn import PublishedCnn
+from lightning_emorec.branches.speech_encoder import SpeechEncoder
 from lightning_emorec.branches.store import best_checkpoint, last_checkpoint, logits_file
 from lightning_emorec.branches.text_transformer import TextTransformer
 from lightning_emorec.branches.tfidf_svc import TfidfSvc
@@ -42,6 +43,7 @@ __all__ = [
     "Joint",
     "PublishedCnn",
     "Spec",
+    "SpeechEncoder",
     "TextTransformer",
     "TfidfSvc",
     "TranscriptGru",

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.branches.text_weights import TextWeights, encoder_of
+from lightning_emorec.branches.hub_weights import encoder_of
+from lightning_emorec.branches.text_weights import TextWeights
 from lightning_emorec.types import EmorecError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.branches.hub_weights import WeightsFrom
 from lightning_emorec.branches.pretrained_text import PretrainedText, Trained
-from lightning_emorec.branches.text_weights import TextWeights, WeightsFrom
+from lightning_emorec.branches.text_weights import TextWeights
 from lightning_emorec.branches.transcript_args import transcript_of
 from lightning_emorec.features import Feature, TranscriptSource, Value
 from lightning_emorec.types import Batch, EmorecError, Logits, Tasks

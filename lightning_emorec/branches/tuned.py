@@ -93,9 +93,11 @@ class TunedBranch(GradientBranch):
             EmorecError: The encoder cannot be had, or is of another kind.
         """
         self.speech.learn()
+        self.speech.eval()
         clips = self.data.usable("train")
         paths = paths_of(clips[:: -(-len(clips) // _CLIPS)])
         self.mix.learn([self._states(path) for path in paths])
+        self.speech.train(self.training)
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes)."""

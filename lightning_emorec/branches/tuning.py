@@ -68,7 +68,7 @@ class Tuning:
             config = LoraConfig(
                 r=self.lora_rank, lora_alpha=self.lora_alpha, target_modules=list(targets), bias="none"
             )
-            inject_adapter_in_model(config, encoder)  # type: ignore[arg-type]  # any module will do
+            inject_adapter_in_model(config, encoder)
 
     def switch(self, encoder: nn.Module, layers: Sequence[nn.Module], training: bool) -> None:
         """Put what is trained in this mode and the rest in evaluation, where it does not drop out."""

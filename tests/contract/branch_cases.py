@@ -22,6 +22,21 @@ SMALL: dict[str, dict[str, Any]] = {
         "hidden": 8,
     },
     "PublishedCnn": {"rate_hz": 16000, "duration_s": 0.4, "mels": 16, "window": 512, "hop": 256},
+    "SpeechEncoder": {
+        "weights": "wav2vec2",
+        "weights_from": "config",
+        "config_overrides": {
+            "conv_dim": [8] * 7,
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 2,
+            "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 2,
+        },
+        "tune": "all",
+        "width": 8,
+    },
     "TextTransformer": {
         "weights": "distilbert",
         "weights_from": "config",

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import HfApi, constants
 from transformers import AutoModel
 
-from lightning_emorec.branches import text_weights
+from lightning_emorec.branches import hub_weights
 from lightning_emorec.branches.text_weights import TextWeights
 from lightning_emorec.types import EmorecError, UnavailableError
 from tests.unit.branches.text_models import WORDS, save_distilbert
@@ -24,7 +24,7 @@ def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(HfApi, "model_info", model_info)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    text_weights._unreachable.cache_clear()
+    hub_weights._unreachable.cache_clear()
 
 
 def test_weights_in_a_folder_are_loaded_as_the_library_loads_them(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_folder_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize("weights_from", ["pretrained", "config"])
-def test_a_hub_that_cannot_be_reached_is_one_line_soon(weights_from: text_weights.WeightsFrom) -> None:
+def test_a_hub_that_cannot_be_reached_is_one_line_soon(weights_from: hub_weights.WeightsFrom) -> None:
     start = time.monotonic()
     with pytest.raises(UnavailableError, match=r"roberta-base .* found neither \(Name or service") as caught:
         TextWeights("roberta-base", weights_from, None).check_available()
