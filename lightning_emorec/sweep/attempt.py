@@ -39,7 +39,8 @@ class Attempt:
     ) -> None:
         self.trial = claim.trial
         self.folder = claim.folder
-        self.epoch = 0  # the last that was reported, counted from 1
+        frozen = shared.study.get_trials(deepcopy=False)[claim.trial.number]
+        self.epoch = frozen.last_step or 0  # the last that was reported, counted from 1
         self._shared = shared
         self._lock = claim.lock
         self._started = time.monotonic()
@@ -55,7 +56,7 @@ class Attempt:
         """Report the epochs that are new, and stop the child if they are poor; whether the trial has ended."""
         code = 0 if self._child is None else self._child.poll()
         if code is None:
-            if self._falls_behind():
+            if self._report(self._logged()):
                 self._stop()
                 self._tell(TrialState.PRUNED)
                 return True
@@ -85,26 +86,25 @@ class Attempt:
                 self._child.wait()
         self._lock.close()
 
-    def _falls_behind(self) -> bool:
-        return self._report(self._logged()) and self.trial.should_prune()
-
     def _logged(self) -> list[tuple[int, float]]:
         return read_column(self.run / "metrics.csv", self._shared.file.metric)
 
     def _report(self, logged: list[tuple[int, float]]) -> bool:
-        """Report the best score so far after each epoch that is new; whether any is.
+        """Report the best score so far after each epoch that is new; whether the trial should be stopped.
 
-        The best, since it is the best epoch's checkpoint that counts.
+        The best, since it is the best epoch's checkpoint that counts. The pruner is asked after each epoch, also of a
+        trial that has ended: it is then that it notes what the trial reached, to measure others by.
         """
         better = max if self._shared.file.goal == "maximize" else min
-        known = self.epoch
         so_far: list[float] = []
+        poor = False
         for epoch, value in sorted(dict(logged).items()):
             so_far = [better([*so_far, value])]
-            if epoch + 1 > known:
+            if epoch + 1 > self.epoch:
                 self.trial.report(so_far[0], epoch + 1)
                 self.epoch = epoch + 1
-        return self.epoch > known
+                poor = poor or self.trial.should_prune()
+        return poor
 
     def _tell(self, state: TrialState, value: float | None = None) -> None:
         self.trial.set_user_attr("seconds", round(time.monotonic() - self._started, 1))
