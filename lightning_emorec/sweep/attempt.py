@@ -19,6 +19,7 @@ from lightning_emorec.training.run_folder import is_done
 
 FIT = [sys.executable, "-m", "lightning_emorec", "fit"]
 LOG = "fit.log"
+BEGIN = "\n== "  # before the command of each start
 RUN = "run"  # folder of the run, within that of the trial
 
 PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
@@ -62,7 +63,7 @@ class Attempt:
                 return True
             return False
         if code:
-            self._fail(f"exit status {code}: {self._last_line()}")
+            self._fail(f"exit status {code}: {self._last_words()}")
             return True
         logged = self._logged()
         if logged:
@@ -135,7 +136,7 @@ class Attempt:
             *("--name", str(self.run.relative_to(runs)), "--runs", str(runs), "--trainer.logger=null"),
         ]
         with (self.folder / LOG).open("ab") as output:
-            output.write(f"\n== {' '.join(command)}\n".encode())
+            output.write(f"{BEGIN}{' '.join(command)}\n".encode())
             output.flush()
             return subprocess.Popen(
                 command,
@@ -147,6 +148,9 @@ class Attempt:
                 start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
             )
 
-    def _last_line(self) -> str:
-        lines = (self.folder / LOG).read_text(encoding="utf8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "nothing said")
+    def _last_words(self) -> str:
+        """What the child said went wrong: its last error of ours, wherever a traceback has it, else its last line."""
+        said = (self.folder / LOG).read_text(encoding="utf8", errors="replace").rpartition(BEGIN)[2]
+        lines = [line.strip() for line in said.split("\n")[1:] if line.strip()]
+        ours = [line for line in lines if "expected " in line and "; found " in line]
+        return (ours or lines or ["nothing said"])[-1]
