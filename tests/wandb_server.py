@@ -54,6 +54,7 @@ class WandbServer:
         self.runs: dict[str, RunRecord] = {}
         self.sweep: Json = {}
         self.unknown: list[str] = []
+        self.told = 0
         self.url = ""
 
     @property
@@ -65,7 +66,7 @@ class WandbServer:
         """The `data` of an operation, None for one that is not known."""
         match = re.search(r"(?:query|mutation)\s+(\w+)", query)
         name = match[1] if match else query
-        method = getattr(self, f"_{name}", None)
+        method = getattr(self, "_" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(), None)
         if method is None:
             self.unknown.append(name)
             return None
@@ -76,21 +77,23 @@ class WandbServer:
         """Take what a run's file stream sends: its history, its summary and its end."""
         record = self.runs[run]
         files = sent.get("files") or {}
-        record.history += [json.loads(line) for line in files.get("wandb-history.jsonl", {}).get("content", ())]
+        record.history += [
+            json.loads(line) for line in files.get("wandb-history.jsonl", {}).get("content", ())
+        ]
         for line in files.get("wandb-summary.json", {}).get("content", ()):
             record.summary.update(json.loads(line))
         if sent.get("complete"):
             record.exit_code = sent["exitcode"]
 
-    def _Viewer(self, given: Json) -> Json:
+    def _viewer(self, given: Json) -> Json:
         teams = {"edges": [{"node": {"name": ENTITY}}]}
         viewer = {"id": "1", "entity": ENTITY, "username": ENTITY, "email": "", "flags": "{}", "teams": teams}
         return {"viewer": viewer}
 
-    def _ServerFeaturesQuery(self, given: Json) -> Json:
+    def _server_features_query(self, given: Json) -> Json:
         return {"serverInfo": {"features": []}}
 
-    def _RunResumeStatus(self, given: Json) -> Json:
+    def _run_resume_status(self, given: Json) -> Json:
         record = self.runs.get(given["name"])
         bucket = record and {
             "id": given["name"],
@@ -107,9 +110,16 @@ class WandbServer:
             "notes": None,
             "wandbConfig": "{}",
         }
-        return {"model": {"id": "1", "name": given["project"], "entity": {"id": "1", "name": ENTITY}, "bucket": bucket}}
+        return {
+            "model": {
+                "id": "1",
+                "name": given["project"],
+                "entity": {"id": "1", "name": ENTITY},
+                "bucket": bucket,
+            }
+        }
 
-    def _UpsertBucket(self, given: Json) -> Json:
+    def _upsert_bucket(self, given: Json) -> Json:
         inserted = given["name"] not in self.runs
         record = self.runs.setdefault(given["name"], RunRecord(given["project"]))
         record.config.update(json.loads(given.get("config") or "{}"))
@@ -127,19 +137,25 @@ class WandbServer:
         }
         return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
 
-    def _CreateRunFiles(self, given: Json) -> Json:
+    def _create_run_files(self, given: Json) -> Json:
         files = [
             {"name": name, "uploadUrl": f"{self.url}/upload/{given['run']}/{name}"} for name in given["files"]
         ]
         return {"createRunFiles": {"runID": given["run"], "uploadHeaders": [], "files": files}}
 
-    def _FetchArtifactDigestAlgorithm(self, given: Json) -> Json:
+    def _fetch_artifact_digest_algorithm(self, given: Json) -> Json:
         return {"project": None}
 
-    def _XXHashDigestsEnabled(self, given: Json) -> Json:
+    def _xxhash_digests_enabled(self, given: Json) -> Json:
         return {"entity": {"xxhashDigestsEnabled": False}}
 
-    def _CreateArtifact(self, given: Json) -> Json:
+    def _artifact_type(self, given: Json) -> Json:
+        return {"project": {"artifact": None}}
+
+    def _organization_core_weave_organization_id(self, given: Json) -> Json:
+        return {"entity": {"organization": None}}
+
+    def _create_artifact(self, given: Json) -> Json:
         made = given["input"]
         name = made["artifactCollectionName"]
         aliases = [alias["alias"] for alias in made["aliases"] or []]
@@ -149,7 +165,7 @@ class WandbServer:
         artifact = {"id": f"{made['runName']}/{name}", "state": "PENDING", "artifactSequence": sequence}
         return {"createArtifact": {"artifact": artifact}}
 
-    def _CreateArtifactManifest(self, given: Json) -> Json:
+    def _create_artifact_manifest(self, given: Json) -> Json:
         manifest = {
             "id": given["artifactID"],
             "file": {
@@ -160,11 +176,11 @@ class WandbServer:
         }
         return {"createArtifactManifest": {"artifactManifest": manifest}}
 
-    def _UpdateArtifactManifest(self, given: Json) -> Json:
-        answer = self._CreateArtifactManifest({"artifactID": given["artifactManifestID"]})
+    def _update_artifact_manifest(self, given: Json) -> Json:
+        answer = self._create_artifact_manifest({"artifactID": given["artifactManifestID"]})
         return {"updateArtifactManifest": answer["createArtifactManifest"]}
 
-    def _CreateArtifactFiles(self, given: Json) -> Json:
+    def _create_artifact_files(self, given: Json) -> Json:
         edges = []
         for file in given["input"]["artifactFiles"]:
             run, name = file["artifactID"].split("/")
@@ -180,35 +196,40 @@ class WandbServer:
             edges.append({"node": node})
         return {"createArtifactFiles": {"files": {"edges": edges}}}
 
-    def _CommitArtifact(self, given: Json) -> Json:
+    def _commit_artifact(self, given: Json) -> Json:
         run, name = given["artifactID"].split("/")
         self.runs[run].artifacts[name]["committed"] = True
         return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": "0"}}}
 
-    def _UpsertSweep(self, given: Json) -> Json:
+    def _upsert_sweep(self, given: Json) -> Json:
         self.sweep = given
         sweep = {"name": SWEEP, "project": self._project(given["projectName"])}
         return {"upsertSweep": {"sweep": sweep, "configValidationWarnings": []}}
 
-    def _SweepWithRuns(self, given: Json) -> Json:
+    def _sweep_with_runs(self, given: Json) -> Json:
         return {
             "project": {
-                "sweep": {"id": "1", "name": given["sweep"], "config": self.sweep["config"], "runs": {"edges": []}}
+                "sweep": {
+                    "id": "1",
+                    "name": given["sweep"],
+                    "config": self.sweep["config"],
+                    "runs": {"edges": []},
+                }
             }
         }
 
-    def _CreateAgent(self, given: Json) -> Json:
+    def _create_agent(self, given: Json) -> Json:
         return {"createAgent": {"agent": {"id": "agent"}}}
 
-    def _Heartbeat(self, given: Json) -> Json:
+    def _heartbeat(self, given: Json) -> Json:
         commands: list[Json] = []
-        if json.loads(given["runState"]):
-            pass  # a trial is running: let it
-        elif self.trials:
+        running = json.loads(given["runState"])
+        if not running and self.trials:
             args = {name: {"value": value} for name, value in self.trials.pop(0).items()}
-            run = f"trial{len(self.trials)}"
+            self.told += 1
+            run = f"trial{self.told}"
             commands = [{"type": "run", "run_id": run, "program": "", "args": args}]
-        else:
+        elif not running:
             commands = [{"type": "exit"}]
         return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
