@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "compare": "lightning_emorec.evaluation.comparison:compare",
     "crossval": "lightning_emorec.evaluation.crossval.verb:crossval",
     "stress": "lightning_emorec.evaluation.stress:stress",
+    "sweep": "lightning_emorec.sweep.verb:sweep",
 }
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
 

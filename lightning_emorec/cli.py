@@ -44,7 +44,7 @@ from lightning_emorec.training import (
     overrides_by_branch,
     refuse_other_hyperparameters,
     refuse_other_tasks,
-    take_override_flags,
+    take_flags,
     with_config_of_checkpoint,
     write_atomically,
 )
@@ -60,7 +60,7 @@ class EmorecCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], held: ExitStack) -> None:
-        args, self.overrides = take_override_flags(args)
+        args, self.flags = take_flags(args)
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
@@ -110,7 +110,7 @@ class EmorecCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse without LightningCLI's warning about arguments that did not come from `sys.argv`."""
-        self.config = parser.parse_args(args)
+        self.config = self.flags.set_in_transforms(parser.parse_args(args))
 
     def before_instantiate_classes(self) -> None:
         """Decide what the run will do, or take over what the launching process decided."""
@@ -235,10 +235,10 @@ class EmorecCLI(LightningCLI):
         if branches is None:
             return
         overrides = overrides_by_branch(
-            {**(config.model.init_args.overrides or {}), **self.overrides}, branches
+            {**(config.model.init_args.overrides or {}), **self.flags.branches}, branches
         )
-        fused = self._dump(config)
-        parser = self._parser("fit")
+        config.model.init_args.branches = branches = {k: v for k, v in branches.items() if v is not None}
+        fused, parser = self._dump(config), self._parser("fit")
         for name, branch in branches.items():
             own = branch if isinstance(branch, dict) else self._dump(parser.parse_path(branch))
             run = branch_run(override(own, overrides.get(name, {})), fused)

@@ -24,17 +24,25 @@ def read_curves(path: Path, keys: Iterable[str]) -> dict[str, Curve]:
     Returns:
         Column -> its curve, for those with at least two epochs.
     """
-    if not path.is_file():
-        return {}
-    curves: dict[str, Curve] = {key: {} for key in keys}
-    with path.open(newline="", encoding="utf8") as lines:
-        for row in csv.DictReader(lines):
-            epoch = _number(row.get("epoch"))
-            for key, curve in curves.items():
-                value = _number(row.get(key))
-                if epoch is not None and value is not None:
-                    curve[int(epoch)] = value
+    curves = {key: dict(read_column(path, key)) for key in keys}
     return {key: dict(sorted(curve.items())) for key, curve in curves.items() if len(curve) > 1}
+
+
+def read_column(path: Path, key: str) -> list[tuple[int, float]]:
+    """Read what was logged under a key, row by row.
+
+    Args:
+        path: metrics.csv; may be absent.
+        key: Column wanted; may be absent.
+
+    Returns:
+        (epoch, value) of each row that has both.
+    """
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf8") as lines:
+        rows = [(_number(row.get("epoch")), _number(row.get(key))) for row in csv.DictReader(lines)]
+    return [(int(epoch), value) for epoch, value in rows if epoch is not None and value is not None]
 
 
 def _number(text: str | None) -> float | None:

@@ -53,6 +53,7 @@ def gather_results(
         config=config,
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
         warnings=plan.warnings,
+        across_actors=fusion.across_actors if fusion else {},
     )
 
 

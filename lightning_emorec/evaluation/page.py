@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from lightning_emorec.evaluation.intervals import Estimate
 from lightning_emorec.evaluation.standings import actor_list, p_value, percent
@@ -14,15 +14,17 @@ FEW_ACTORS = 10
 """Actors up to which a page warns that there are few of them."""
 
 
-def render(template: str, content: Mapping[str, Any]) -> str:
+def render(template: str, content: Mapping[str, Any], stage: str = "evaluation") -> str:
     """Fill in a template of this package; what comes from outside is escaped.
 
     Args:
         template: Its file name.
         content: Name -> value; one that a template wants and that is absent is an error.
+        stage: Folder that holds the template; what it includes may also be of `evaluation`.
     """
+    folders = dict.fromkeys((stage, "evaluation"))
     environment = Environment(
-        loader=PackageLoader("lightning_emorec", "evaluation"),
+        loader=ChoiceLoader([PackageLoader("lightning_emorec", folder) for folder in folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

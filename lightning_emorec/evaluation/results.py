@@ -52,6 +52,8 @@ class RunResults:
         config: The resolved config, as YAML.
         texts: Clip of the judged part -> what the model read of it; empty for a model that reads nothing.
         warnings: What a reader of the figures must know, decided before the run started.
+        across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
+            the others.
     """
 
     name: str
@@ -74,6 +76,7 @@ class RunResults:
     config: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    across_actors: dict[str, Scores] = field(default_factory=dict)
 
     @property
     def judged_on(self) -> Part:
@@ -85,6 +88,7 @@ class RunResults:
         fusion = self.fusion
         return {
             **{str(part): scores for part, scores in _scores(self.output).items()},
+            **({"val_across_actors": self.across_actors} if self.across_actors else {}),
             "branches": {name: _scores(results) for name, results in self.branches.items()},
             "left_out": self.left_out,
             "rules": {name: _scores(results) for name, results in self.rules.items()},

@@ -25,21 +25,13 @@ from lightning_emorec.branches import (
     resolve_spec,
 )
 from lightning_emorec.features import Feature
-from lightning_emorec.fusion.average import Average
+from lightning_emorec.fusion.across_actors import fuse_across_actors
+from lightning_emorec.fusion.compared import compared_rules
 from lightning_emorec.fusion.log_linear import LogLinear
-from lightning_emorec.fusion.max_confidence import MaxConfidence
-from lightning_emorec.fusion.partial import seen, spread, widest
+from lightning_emorec.fusion.partial import fit_rule, fuse_rule, seen, spread, widest
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.fusion.weighted import Weighted
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.metrics import PartLogits, Scores, score_part
 from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Part, Tasks
-
-RULES: dict[str, type[FusionRule]] = {
-    "average": Average,
-    "weighted": Weighted,
-    "max_confidence": MaxConfidence,
-    "log_linear": LogLinear,
-}
 
 
 class FusionModule(ClosedFormBranch):
@@ -50,12 +42,17 @@ class FusionModule(ClosedFormBranch):
 
     Args:
         tasks: Task name -> class names.
-        branches: Name -> a branch's config (a RUN file, its contents, or just class_path and init_args).
+        branches: Name -> a branch's config (a RUN file, its contents, or just class_path and init_args); null leaves
+            out a branch that another config names.
             The hyper-parameters that a checkpoint carries hold class_path and init_args only, and the weights
             are in the checkpoint's own state: it needs no other file.
         rule: Makes the module's logits; the log-linear pool by default.
         missing_branch: What to do about a branch whose pretrained part cannot be had: leave it out, or stop.
         overrides: Branch name -> dotted key of its config -> value, applied before it is trained.
+
+    Attributes:
+        across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned
+            from the others; empty before validation, and where there is one actor.
 
     Raises:
         EmorecError: No branches, or a branch whose spec is wrong.
@@ -64,13 +61,14 @@ class FusionModule(ClosedFormBranch):
     def __init__(
         self,
         tasks: Tasks,
-        branches: dict[str, Path_fr | dict[str, Any]],
+        branches: dict[str, Path_fr | dict[str, Any] | None],
         rule: FusionRule | None = None,
         missing_branch: Literal["skip", "error"] = "error",
         overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(tasks)
-        if not branches:
+        given = {name: config for name, config in branches.items() if config is not None}
+        if not given:
             raise EmorecError("at least one branch to fuse", "none", "add to model.init_args.branches")
         rule = rule or LogLinear()
         self.rule_name, rules = compared_rules(rule)
@@ -85,9 +83,10 @@ class FusionModule(ClosedFormBranch):
         )
         self.branches = nn.ModuleDict()
         self.branch_results: dict[str, dict[Part, PartLogits]] = {}
+        self.across_actors: dict[str, Scores] = {}
         self._folders: dict[str, Path] = {}
         self._collectors: dict[str, Collector] = {}
-        self._keep({name: resolve_spec(_spec(config), tasks) for name, config in branches.items()})
+        self._keep({name: resolve_spec(_spec(config), tasks) for name, config in given.items()})
         if isinstance(
             self.hparams.get("rule"), FusionRule
         ):  # built in Python: what it learned is in the state
@@ -161,14 +160,8 @@ class FusionModule(ClosedFormBranch):
 
     def _fuse(self, stacked: Tensor, task: str, rule_name: str, has_audio: Tensor | None) -> Tensor:
         """(branches, clips, classes) -> (clips, classes)."""
-        rule = self.rule(task, rule_name)
-        if has_audio is None or has_audio.all():
-            return cast(Tensor, rule(stacked))
-        fused = stacked.new_empty(stacked.shape[1:])
-        fused[has_audio] = rule(stacked[:, has_audio])
         without = cast(FusionRule, cast(nn.ModuleDict, self.rules_without_audio[rule_name])[task])
-        fused[~has_audio] = without(stacked[self._deaf][:, ~has_audio])
-        return fused
+        return fuse_rule(self.rule(task, rule_name), without, stacked, has_audio, self._deaf)
 
     def rule(self, task: str, rule_name: str | None = None) -> FusionRule:
         """The rule of a task, for clips that all branches take: by name, or the chosen one."""
@@ -193,18 +186,38 @@ class FusionModule(ClosedFormBranch):
         whole, logits, has_audio = self._aligned("val")
         for task, labels in whole.labels.items():
             stacked, labelled = self._stack(logits, task), labels != UNLABELLED
-            heard = labelled & has_audio
+            known = stacked[:, labelled], labels[labelled], has_audio[labelled]
             for name in self.rules:
-                rule = self.rule(task, name)
-                rule.fit(stacked[:, heard], labels[heard])
-                if 0 < len(self._deaf) < len(self.specs):
-                    without = rule.restricted(self._deaf)
-                    without.fit(stacked[self._deaf][:, labelled], labels[labelled])
+                if (without := fit_rule(self.rule(task, name), *known, self._deaf)) is not None:
                     cast(nn.ModuleDict, self.rules_without_audio[name])[task] = without
+
+    def _judge_across_actors(self) -> dict[str, Scores]:
+        """Scores of the chosen rule, each validation actor fused by what is learned from the others."""
+        whole, logits, has_audio = self._aligned("val")
+        by_clip = {clip.id: clip.actor for clip in self.data.clips("val")}
+        actors = [by_clip[clip] for clip in whole.clip_ids]
+        if len(set(actors)) < 2:
+            return {}
+        fused = {
+            task: fuse_across_actors(
+                self.rule(task), self._stack(logits, task), labels, has_audio, self._deaf, actors
+            )
+            for task, labels in whole.labels.items()
+        }
+        return score_part(PartLogits(whole.clip_ids, fused, whole.labels))
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""
         self._take_kept("val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the validation part, by the rule as it is and across actors."""
+        super().on_validation_epoch_end()
+        self.across_actors = self._judge_across_actors()
+        for task, scores in self.across_actors.items():
+            logged = {f"val/{task}/{metric}_across_actors": value for metric, value in scores.items()}
+            del logged[f"val/{task}/clips_across_actors"]
+            self.log_dict(logged, batch_size=1, sync_dist=True)
 
     def on_test_start(self) -> None:
         """Take kept logits of the test clips."""
@@ -268,12 +281,6 @@ class FusionModule(ClosedFormBranch):
 
     def _stack(self, logits: Mapping[str, Logits], task: str) -> Tensor:
         return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)
-
-
-def compared_rules(rule: FusionRule) -> tuple[str, dict[str, FusionRule]]:
-    """The name of the chosen rule, and the rules that it is compared with, itself among them."""
-    chosen = next((name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__)
-    return chosen, {**{name: kind() for name, kind in RULES.items()}, chosen: rule}
 
 
 def _spec(config: Path_fr | dict[str, Any]) -> dict[str, Any]:

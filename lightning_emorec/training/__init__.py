@@ -6,7 +6,7 @@ from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.group import leave_group
 from lightning_emorec.training.loggers import loggers_of
 from lightning_emorec.training.missing import branch_run
-from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
+from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
     RunConfig,
@@ -37,7 +37,7 @@ __all__ = [
     "overrides_by_branch",
     "refuse_other_hyperparameters",
     "refuse_other_tasks",
-    "take_override_flags",
+    "take_flags",
     "with_config_of_checkpoint",
     "write_atomically",
 ]

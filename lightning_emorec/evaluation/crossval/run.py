@@ -48,8 +48,8 @@ def run_cells(cells: Sequence[Cell], jobs: int, finish: Callable[[Cell], None]) 
     Raises:
         KeyboardInterrupt: After Ctrl-C or SIGTERM; all children have then stopped.
     """
-    pool = _Pool(cells, _environments(jobs), finish)
-    with _terminated_as_interrupted(), _progress() as progress:
+    pool = _Pool(cells, environments(jobs), finish)
+    with terminated_as_interrupted(), _progress() as progress:
         bar = progress.add_task("", total=sum(len(cell.steps) for cell in cells))
         try:
             while pool.turn():
@@ -130,7 +130,7 @@ class _Pool:
         return True
 
 
-def _environments(jobs: int) -> list[dict[str, str]]:
+def environments(jobs: int) -> list[dict[str, str]]:
     """One for each job: a share of the cores, and one of the GPUs in turn."""
     own = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if jobs == 1:
@@ -146,7 +146,7 @@ def _progress() -> Progress:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def terminated_as_interrupted() -> Iterator[None]:
     """Stop at SIGTERM as at Ctrl-C, and at Ctrl-C even if a shell has started us with it ignored.
 
     Children inherit what is ignored, and could then not be interrupted either.

@@ -89,9 +89,13 @@ def test_a_rule_given_as_an_object_is_the_chosen_one() -> None:
     assert FusionModule(TASKS, {"gru": GRU}, rule=Average()).rule_name == "average"
 
 
+def test_a_branch_set_to_null_is_left_out() -> None:
+    assert list(FusionModule(TASKS, {"gru": GRU, "cnn": None}).specs) == ["gru"]
+
+
 def test_no_branches_are_told() -> None:
     with pytest.raises(EmorecError, match="at least one branch to fuse"):
-        FusionModule(TASKS, {})
+        FusionModule(TASKS, {"gru": None})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""One trial: a `fit` in a child process, watched epoch by epoch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from lightning_emorec.evaluation.curves import read_column
+from lightning_emorec.sweep.study import Claim, SharedStudy
+from lightning_emorec.training.plan import PLAN_VARIABLE
+from lightning_emorec.training.run_folder import is_done
+
+FIT = [sys.executable, "-m", "lightning_emorec", "fit"]
+LOG = "fit.log"
+RUN = "run"  # folder of the run, within that of the trial
+
+PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
+
+
+class Attempt:
+    """A trial that runs.
+
+    Args:
+        shared: The study.
+        claim: Which trial.
+        fit_args: Further arguments of `fit`.
+        environment: Of the child.
+    """
+
+    def __init__(
+        self, shared: SharedStudy, claim: Claim, fit_args: list[str], environment: Mapping[str, str]
+    ) -> None:
+        self.trial = claim.trial
+        self.folder = claim.folder
+        self.epoch = 0  # the last that was reported, counted from 1
+        self._shared = shared
+        self._lock = claim.lock
+        self._started = time.monotonic()
+        # Whoever was killed may have left a `fit` that went on to its end.
+        self._child = None if is_done(self.run) else self._start(fit_args, environment)
+
+    @property
+    def run(self) -> Path:
+        """The folder of its run."""
+        return self.folder / RUN
+
+    def advance(self) -> bool:
+        """Report the epochs that are new, and stop the child if they are poor; whether the trial has ended."""
+        code = 0 if self._child is None else self._child.poll()
+        if code is None:
+            if self._falls_behind():
+                self._stop()
+                self._tell(TrialState.PRUNED)
+                return True
+            return False
+        if code:
+            self._fail(f"exit status {code}: {self._last_line()}")
+            return True
+        logged = self._logged()
+        if logged:
+            self._report(logged[:-1])  # the last row is that of the best checkpoint, judged once more
+            self._tell(TrialState.COMPLETE, logged[-1][1])
+        else:
+            self._fail(f"{self._shared.file.metric} was not logged, see {self.run / 'metrics.csv'}")
+        return True
+
+    def interrupt(self) -> None:
+        """Tell the child, and the processes it started, to stop after leaving a checkpoint."""
+        self._signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """Wait for a child that was interrupted, end it if it does not stop, and give the trial back."""
+        if self._child is not None:
+            try:
+                self._child.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._child.wait()
+        self._lock.close()
+
+    def _falls_behind(self) -> bool:
+        return self._report(self._logged()) and self.trial.should_prune()
+
+    def _logged(self) -> list[tuple[int, float]]:
+        return read_column(self.run / "metrics.csv", self._shared.file.metric)
+
+    def _report(self, logged: list[tuple[int, float]]) -> bool:
+        """Report the best score so far after each epoch that is new; whether any is.
+
+        The best, since it is the best epoch's checkpoint that counts.
+        """
+        better = max if self._shared.file.goal == "maximize" else min
+        known = self.epoch
+        so_far: list[float] = []
+        for epoch, value in sorted(dict(logged).items()):
+            so_far = [better([*so_far, value])]
+            if epoch + 1 > known:
+                self.trial.report(so_far[0], epoch + 1)
+                self.epoch = epoch + 1
+        return self.epoch > known
+
+    def _tell(self, state: TrialState, value: float | None = None) -> None:
+        self.trial.set_user_attr("seconds", round(time.monotonic() - self._started, 1))
+        self._shared.study.tell(self.trial, value, state=state)
+
+    def _fail(self, reason: str) -> None:
+        self.trial.set_user_attr("reason", reason)
+        self._tell(TrialState.FAIL)
+
+    def _stop(self) -> None:
+        self.interrupt()
+        if self._child is not None:
+            try:
+                self._child.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self._child is not None and self._child.poll() is None:
+            os.killpg(self._child.pid, which)
+
+    def _start(self, fit_args: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        runs = self._shared.runs
+        command = [
+            *FIT,
+            *self._shared.file.arguments(self.trial.params),
+            *fit_args,
+            *("--name", str(self.run.relative_to(runs)), "--runs", str(runs), "--trainer.logger=null"),
+        ]
+        with (self.folder / LOG).open("ab") as output:
+            output.write(f"\n== {' '.join(command)}\n".encode())
+            output.flush()
+            return subprocess.Popen(
+                command,
+                env={key: value for key, value in environment.items() if key != PLAN_VARIABLE},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[self._lock.fileno()],
+                start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
+            )
+
+    def _last_line(self) -> str:
+        lines = (self.folder / LOG).read_text(encoding="utf8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "nothing said")

@@ -1,0 +1,68 @@
+"""Figures of a sweep, as SVG to be put into a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, svg
+
+
+def history_figure(scores: Mapping[int, tuple[float, bool]], metric: str, goal: str) -> str:
+    """Draw the score of each trial, and the best so far.
+
+    Args:
+        scores: Number of a trial -> its score, and whether it ran to its end; at least one did.
+        metric: What the scores are.
+        goal: `maximize` or `minimize`.
+    """
+    whole = {number: score for number, (score, ran) in sorted(scores.items()) if ran}
+    cut = {number: score for number, (score, ran) in scores.items() if not ran}
+    better = max if goal == "maximize" else min
+    so_far = [better(list(whole.values())[: place + 1]) for place in range(len(whole))]
+
+    def paint(axes: Axes) -> None:
+        axes.scatter(list(whole), list(whole.values()), color=BLUE, s=20, label="ran to its end")
+        if cut:
+            axes.scatter(list(cut), list(cut.values()), color=ORANGE, s=20, marker="x", label="stopped early")
+        axes.step(list(whole), so_far, where="post", color=GREY, label="best so far")
+        axes.set(xlabel="trial", ylabel=metric)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid()
+        axes.figure.legend(loc="outside upper center", ncols=3)
+
+    return svg((WIDTH_INCHES, 3.2), paint)
+
+
+def importance_figure(shares: Mapping[str, float]) -> str:
+    """Draw how much each parameter explains.
+
+    Args:
+        shares: Parameter -> share, falling.
+    """
+    names = [short(name) for name in shares]
+
+    def paint(axes: Axes) -> None:
+        values = [100 * share for share in shares.values()]
+        axes.barh(range(len(names)), values, color=BLUE, height=0.6)
+        for row, value in enumerate(values):
+            axes.text(value + 1, row, f"{value:.0f}", fontsize=7, va="center")
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlim=(0, 1.12 * max(values)), ylim=(len(names) - 0.4, -0.6), xlabel="share of importance, %")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+
+    return svg((WIDTH_INCHES, 0.8 + 0.26 * len(names)), paint)
+
+
+def short(parameter: str) -> str:
+    """A parameter's name without what all of them begin with."""
+    for prefix in ("model.init_args.", "data."):
+        parameter = parameter.removeprefix(prefix)
+    return parameter.replace("init_args.", "")
+
+
+def shown(value: object) -> str:
+    """A parameter's value, short."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
