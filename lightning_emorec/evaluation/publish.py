@@ -12,6 +12,7 @@ from lightning_emorec.evaluation.report import REPORT
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.metrics import labelled
 from lightning_emorec.training import WandbRun, flat
+from lightning_emorec.types import UNLABELLED
 
 if TYPE_CHECKING:
     import wandb
@@ -65,7 +66,7 @@ def _confusions(results: RunResults) -> Iterator[tuple[str, wandb.plot.CustomCha
 
     for part, values in results.output.items():
         for task, logits in values.logits.items():
-            if not bool((values.labels[task] >= 0).any()):
+            if not bool((values.labels[task] != UNLABELLED).any()):
                 continue
             known, labels = labelled(logits, values.labels[task])
             yield (

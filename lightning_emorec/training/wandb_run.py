@@ -1,4 +1,4 @@
-"""The run on Weights & Biases, where the config asks for one. Nothing else of the package imports `wandb`."""
+"""The run on Weights & Biases, where the config asks for one."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _log_in() -> None:
 def _refused(error: Exception) -> EmorecError:
     found = " ".join(str(error).split())
     fix = "run `wandb login`, or set WANDB_MODE=offline and run `wandb sync` later"
-    return EmorecError("a login to W&B", found, fix)
+    return EmorecError("a login to W&B and its server", found, fix)
 
 
 def _status(error: BaseException | None) -> int:
