@@ -31,7 +31,6 @@ from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training import (
     PLAN_VARIABLE,
     AtomicCheckpointIO,
-    MetricsCsv,
     RunConfig,
     RunPlan,
     branch_run,
@@ -40,6 +39,7 @@ from lightning_emorec.training import (
     is_done,
     leave_group,
     locked,
+    loggers_of,
     override,
     overrides_by_branch,
     refuse_other_hyperparameters,
@@ -156,10 +156,7 @@ class EmorecCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer, with our logger, checkpoint writer and config callback."""
         given = self._get(self.config_init, "trainer")
-        loggers = given.logger if isinstance(given.logger, list) else [given.logger]
-        logger = [made for made in loggers if made not in (None, True, False)]
-        if given.logger is not False:
-            logger.append(MetricsCsv(self.plan.folder))
+        logger = loggers_of(given.logger, self.plan.folder, self.run_config, self.held)
         plugins = [*(given.plugins or []), AtomicCheckpointIO()]
         callbacks = [*(given.callbacks or []), RunConfig(self.run_config), self._last_checkpoint()]
         return super().instantiate_trainer(
@@ -210,7 +207,7 @@ class EmorecCLI(LightningCLI):
         if self.trainer.is_global_zero:
             data = cast(EmotionDataModule, self.datamodule)
             results = gather_results(cast(Branch, self.model), data, self.plan, self.seconds, self.run_config)
-            finish(results, self.plan.folder, self.plan.branches)
+            finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers)
 
     def _clock(self, stage: str) -> None:
         now = time.monotonic()

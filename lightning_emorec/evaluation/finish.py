@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+from lightning.pytorch.loggers import Logger
 
 from lightning_emorec.evaluation.files import write_files
 from lightning_emorec.evaluation.judgement import judge
+from lightning_emorec.evaluation.publish import publish
 from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
-from lightning_emorec.training import mark_done
+from lightning_emorec.training import WandbRun, mark_done
 
 
-def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path]) -> None:
+def finish(
+    results: RunResults, folder: Path, branch_folders: dict[str, Path], loggers: Iterable[Logger] = ()
+) -> None:
     """Write everything into the run folder, say that it is done, and print the table.
 
     Args:
         results: What the run found.
         folder: The run folder.
         branch_folders: Branch name -> its run folder, for the learning curves.
+        loggers: The run's; one on W&B is sent the results, and ended, so that the table stays the last thing said.
     """
     judgement = judge(results)
     write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
-    curves = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
-    report = write_report(
-        results, judgement, folder, {name: path for name, path in curves.items() if path.is_file()}
-    )
+    courses = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
+    curves = {name: path for name, path in courses.items() if path.is_file()}
+    report = write_report(results, judgement, folder, curves)
     mark_done(folder)
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            publish(results, folder, curves, logger)
     print_results(results, judgement, report)

@@ -4,6 +4,7 @@ from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.group import leave_group
+from lightning_emorec.training.loggers import loggers_of
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -14,6 +15,7 @@ from lightning_emorec.training.run_config import (
     with_config_of_checkpoint,
 )
 from lightning_emorec.training.run_folder import is_done, locked, mark_done, write_atomically
+from lightning_emorec.training.wandb_run import WandbRun, flat
 
 __all__ = [
     "PLAN_VARIABLE",
@@ -21,12 +23,15 @@ __all__ = [
     "MetricsCsv",
     "RunConfig",
     "RunPlan",
+    "WandbRun",
     "branch_run",
     "decide",
     "decide_judging",
+    "flat",
     "is_done",
     "leave_group",
     "locked",
+    "loggers_of",
     "mark_done",
     "override",
     "overrides_by_branch",

@@ -25,6 +25,7 @@ from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
 from lightning_emorec.training.plan import RunPlan
 from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
+from lightning_emorec.training.wandb_run import check_logger
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     refuse_shared_recordings(data.parts, data.audio)
-    warnings = _warn(config)
+    warnings = _check(config)
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
@@ -67,11 +68,12 @@ def decide_judging(config: Config, verb: str, held: ExitStack) -> RunPlan:
         verb: Ends the folder's name.
         held: Gets the lock on the folder.
     """
-    warnings = _warn(config)
+    warnings = _check(config)
     return RunPlan(open_folder(config, f"{config['name']}-{verb}", uuid.uuid4().hex, held), warnings=warnings)
 
 
-def _warn(config: Config) -> list[str]:
+def _check(config: Config) -> list[str]:
+    check_logger(config["trainer"]["logger"])
     warnings = taught_on(config["model"], config["data"]["corpus"])
     for warning in warnings:
         log.warning("%s", warning)

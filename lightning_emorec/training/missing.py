@@ -43,6 +43,9 @@ def branch_run(branch: Config, fused: Config) -> Config:
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
         run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
     run["seed_everything"] = fused["seed_everything"]
+    run["trainer"]["logger"] = (
+        None  # one command, one W&B run: the fused run's shows the branch's metrics.csv
+    )
     run["test_after_fit"] = False  # test clips are heard once, when every choice is made
     return run
 

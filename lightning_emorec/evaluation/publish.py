@@ -1,0 +1,120 @@
+"""What a finished run shows on Weights & Biases besides the metrics of its epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning_emorec.branches import best_checkpoint
+from lightning_emorec.evaluation.curves import read_curves
+from lightning_emorec.evaluation.report import REPORT
+from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.metrics import labelled
+from lightning_emorec.training import WandbRun, flat
+from lightning_emorec.types import UNLABELLED
+
+if TYPE_CHECKING:
+    import wandb
+
+RESULT_FILES = (
+    REPORT,
+    "config.yaml",
+    "metrics.json",
+    "metrics.csv",
+    "predictions.csv",
+    "branch_predictions.csv",
+)
+
+SHOWN = ("branches", "rules", "fusion", "seconds", "parameters")
+"""Parts of metrics.json that go into the run's summary; Lightning has logged the model's own scores."""
+
+
+def publish(results: RunResults, folder: Path, curves: Mapping[str, Path], logger: WandbRun) -> None:
+    """Send scores, charts, the report, the results and the checkpoint, and finish the W&B run.
+
+    Args:
+        results: What the run found.
+        folder: The run folder, with all its files.
+        curves: Branch or model -> its metrics.csv.
+        logger: Of the W&B run.
+    """
+    import wandb
+
+    run = logger.experiment
+    shown = {key: value for key, value in results.metrics().items() if key in SHOWN}
+    run.summary.update({name.replace(".", "/"): value for name, value in flat(shown) if value is not None})
+    run.log(
+        {
+            **dict(_confusions(results)),
+            **dict(_curves(curves, next(iter(results.tasks)))),
+            **_weights(results),
+            "report": wandb.Html(str(folder / REPORT), inject=False),
+        }
+    )
+    files = [folder / name for name in RESULT_FILES]
+    run.log_artifact(_artifact(f"results-{run.id}", "results", files))
+    best = best_checkpoint(folder)
+    if logger.log_model and best.is_file():
+        run.log_artifact(_artifact(f"model-{run.id}", "model", [best]), aliases=["latest", "best"])
+    logger.end()
+
+
+def _confusions(results: RunResults) -> Iterator[tuple[str, wandb.plot.CustomChart]]:
+    """A confusion matrix for each part and task."""
+    import wandb
+
+    for part, values in results.output.items():
+        for task, logits in values.logits.items():
+            if not bool((values.labels[task] != UNLABELLED).any()):
+                continue
+            known, labels = labelled(logits, values.labels[task])
+            yield (
+                f"{part}/{task}/confusion",
+                wandb.plot.confusion_matrix(
+                    y_true=labels.tolist(),
+                    preds=known.argmax(dim=-1).tolist(),
+                    class_names=results.tasks[task],
+                    title=f"{task}, {part}",
+                ),
+            )
+
+
+def _curves(curves: Mapping[str, Path], task: str) -> Iterator[tuple[str, wandb.plot.CustomChart]]:
+    """The course of each training, of the branches of a fusion too: they have no W&B run of their own."""
+    import wandb
+
+    for name, path in curves.items():
+        read = read_curves(path, ("train/loss", f"val/{task}/nll", f"val/{task}/accuracy", f"val/{task}/uar"))
+        if read:
+            yield (
+                f"curves/{name}",
+                wandb.plot.line_series(
+                    [list(curve) for curve in read.values()],
+                    [list(curve.values()) for curve in read.values()],
+                    keys=list(read),
+                    title=name,
+                    xname="epoch",
+                ),
+            )
+
+
+def _weights(results: RunResults) -> dict[str, Any]:
+    import wandb
+
+    weights = results.fusion.weights if results.fusion else None
+    if weights is None:
+        return {}
+    table = wandb.Table(["branch", "weight"], [list(pair) for pair in weights.items()])
+    return {"weights": wandb.plot.bar(table, "branch", "weight", title="share of each branch")}
+
+
+def _artifact(name: str, kind: str, files: list[Path]) -> wandb.Artifact:
+    import wandb
+
+    artifact = wandb.Artifact(name, kind)
+    for file in files:
+        if file.is_file():
+            # As it lies: a copy among W&B's own files would hold each checkpoint twice.
+            artifact.add_file(str(file), policy="immutable")
+    return artifact
