@@ -52,7 +52,8 @@ def gather_results(
         versions=_versions(model),
         config=config,
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
-        warnings=plan.warnings,
+        warnings=[*plan.warnings, *data.warnings],
+        skipped=data.skipped,
     )
 
 

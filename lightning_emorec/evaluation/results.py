@@ -52,6 +52,7 @@ class RunResults:
         config: The resolved config, as YAML.
         texts: Clip of the judged part -> what the model read of it; empty for a model that reads nothing.
         warnings: What a reader of the figures must know, decided before the run started.
+        skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RunResults:
     config: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def judged_on(self) -> Part:
@@ -92,6 +94,7 @@ class RunResults:
             and {"rule": fusion.rule, "weights": fusion.weights, "temperature": fusion.temperature},
             "synthetic": self.synthetic,
             "warnings": self.warnings,
+            "skipped_clips": self.skipped,
             "absent_test_actors": self.absent_test_actors,
             "seed": self.seed,
             "parameters": self.parameters,

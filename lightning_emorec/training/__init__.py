@@ -4,6 +4,7 @@ from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.group import leave_group
+from lightning_emorec.training.last_checkpoint import LastCheckpoint
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -18,6 +19,7 @@ from lightning_emorec.training.run_folder import is_done, locked, mark_done, wri
 __all__ = [
     "PLAN_VARIABLE",
     "AtomicCheckpointIO",
+    "LastCheckpoint",
     "MetricsCsv",
     "RunConfig",
     "RunPlan",
