@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
+import re
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
+from types import FrameType
 from typing import get_type_hints
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.types import FULL_DISK, EmorecError, Stopped
 
 VERBS: dict[str, str] = {
     "compare": "lightning_emorec.evaluation.comparison:compare",
@@ -21,6 +26,15 @@ VERBS: dict[str, str] = {
     "sweep": "lightning_emorec.sweep.verb:sweep",
 }
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
+
+STOPS = (signal.SIGTERM, signal.SIGUSR1)
+"""What a scheduler sends before it ends a process: when it is pre-empted, and some time before its limit."""
+
+WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")
+"""How torch tells that a loader's process is gone."""
+
+WORKER_SAID = re.compile(r"(?:Emorec|Unavailable)Error: (expected .*)")
+"""The end of the traceback that torch makes of our error in a loader's process; it takes the type away."""
 
 
 def main(args: list[str] | None = None) -> object:
@@ -33,31 +47,67 @@ def main(args: list[str] | None = None) -> object:
         What the verb made: the `EmorecCLI` of fit, validate and test.
 
     Raises:
-        SystemExit: Status 2 after one line on stderr for a mistake that the user can mend, 130 after Ctrl-C.
+        SystemExit: After one line on stderr. Status 2 for what the user can mend, 130 after Ctrl-C, 143 after
+            SIGTERM, 138 after SIGUSR1.
     """
     _log_to_terminal()
     args = sys.argv[1:] if args is None else args
     # Threads that wait by spinning made training five times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        if args and args[0] in VERBS:
-            return _do(args[0], args[1:])
-        from lightning_emorec.cli import run  # here: torch and lightning take seconds
+    with _stopped_by_signals():
+        try:
+            if args and args[0] in VERBS:
+                return _do(args[0], args[1:])
+            from lightning_emorec.cli import run  # here: torch and lightning take seconds
 
-        return run(args)
-    except EmorecError as error:
-        _stop(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _stop("interrupted: run the same command again to go on from what is done", 130)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
+            return run(args)
+        except BaseException as error:
+            told = _told(error)
+            if told is None:
+                raise
+            line, status = told
+            print(line, file=sys.stderr)
+            raise SystemExit(status) from error
+
+
+def _told(error: BaseException) -> tuple[str, int] | None:
+    """The line and the status for what a user can mend or has asked for; None for the rest."""
+    if isinstance(error, SystemExit):  # Lightning's, in place of Ctrl-C's
+        return _told(error.__context__) if isinstance(error.__context__, KeyboardInterrupt) else None
+    go_on = "run the same command again to go on from what is done"
+    if isinstance(error, Stopped):
+        return f"stopped by {error.which.name}: {go_on}", 128 + error.which
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted: {go_on}", 128 + signal.SIGINT
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
         where = f" for {error.filename}" if error.filename else ""
-        _stop(
-            f"error: expected free space on the disk; found none{where}; free some and run the same command again",
-            2,
-        )
-    return None
+        return f"error: expected free space on the disk; found none{where}; free some and {go_on}", 2
+    if isinstance(error, RuntimeError) and (said := WORKER_SAID.search(str(error))):
+        return f"error: {said[1]}", 2
+    if isinstance(error, RuntimeError) and (died := WORKER_DIED.search(str(error))):
+        fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {go_on}"
+        return f"error: expected every data.workers process to stay alive; found {died[0].strip()}; {fix}", 2
+    return (f"error: {error}", 2) if isinstance(error, EmorecError) else None
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let `STOPS` end this process as Ctrl-C does: what is half written goes, what is whole stays."""
+    if threading.current_thread() is not threading.main_thread():  # Python has no handlers elsewhere
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for which in STOPS:
+            signal.signal(which, signal.SIG_IGN)  # a second one must not break into the cleaning up
+        raise Stopped(signal.Signals(number))
+
+    before = [signal.signal(which, stop) for which in STOPS]
+    try:
+        yield
+    finally:
+        for which, handler in zip(STOPS, before, strict=True):
+            signal.signal(which, handler)
 
 
 def _do(verb: str, args: list[str]) -> object:
@@ -100,11 +150,6 @@ def _log_to_terminal() -> None:
         warnings.filterwarnings("ignore", message=noise)
     # Lightning tells each checkpoint it reads, twice; its warnings stay.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-
-
-def _stop(line: str, status: int) -> None:
-    print(line, file=sys.stderr)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training import (
     PLAN_VARIABLE,
     AtomicCheckpointIO,
+    LastCheckpoint,
     RunConfig,
     RunPlan,
     branch_run,
@@ -158,7 +159,7 @@ class EmorecCLI(LightningCLI):
         given = self._get(self.config_init, "trainer")
         logger = loggers_of(given.logger, self.plan.folder, self.run_config, self.held)
         plugins = [*(given.plugins or []), AtomicCheckpointIO()]
-        callbacks = [*(given.callbacks or []), RunConfig(self.run_config), self._last_checkpoint()]
+        callbacks = [*(given.callbacks or []), RunConfig(self.run_config), LastCheckpoint(self.plan.folder)]
         return super().instantiate_trainer(
             logger=logger or False,
             plugins=plugins,
@@ -256,15 +257,6 @@ class EmorecCLI(LightningCLI):
         config.checkpoint.dirpath = str(self.plan.folder / "checkpoints")
         if config.checkpoint.monitor is None:
             config.checkpoint.monitor = f"val/{next(iter(self._datamodule(plain).tasks))}/uar"
-
-    def _last_checkpoint(self) -> ModelCheckpoint:
-        # Of its own: beside a monitor, `save_last` writes only when there is a new best (lightning 2.6.6).
-        return ModelCheckpoint(
-            dirpath=self.plan.folder / "checkpoints",
-            filename="last",
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
-        )
 
     def _resume(self, config: Namespace) -> None:
         last = last_checkpoint(self.plan.folder)

@@ -25,7 +25,7 @@ from lightning_emorec.dataset import (
     collate_with,
     labels,
 )
-from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Value
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader, LazyValues
 from lightning_emorec.splits import Parts, Split
 from lightning_emorec.types import Clip, EmorecError, Part, Tasks
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from lightning_emorec.branches import Branch
 
 log = logging.getLogger(__name__)
+
+MOST_NAMED = 3
+"""Clips that a warning names."""
 
 FEATURE_RATE_HZ = 16000  # what Whisper and openSMILE were made for, whatever rate the branch hears
 
@@ -53,6 +56,8 @@ class EmotionDataModule(LightningDataModule):
         balance: `classes` draws training clips so that each class of the first task is as frequent.
         workers: Processes that decode and augment; the result does not depend on their number.
         cache: Folder of decoded audio and features; null means $EMOREC_CACHE or the user's cache folder.
+        on_error: What to do with a clip whose audio is missing, cut short or no audio: `error` tells it and stops,
+            `skip` leaves it out, counts it and tells it in the results.
         seed: The run's seed; linked to `seed_everything`.
 
     Raises:
@@ -73,6 +78,7 @@ class EmotionDataModule(LightningDataModule):
         balance: Literal["none", "classes"] = "none",
         workers: int = 0,
         cache: str | None = None,
+        on_error: Literal["error", "skip"] = "error",
         seed: int = 1,
     ) -> None:
         super().__init__()
@@ -92,6 +98,8 @@ class EmotionDataModule(LightningDataModule):
         self.seed = seed
         self.cache = Path(cache) if cache else default_cache_folder()
         self.audio = AudioStore(self.cache, rate_hz)
+        self.on_error = on_error
+        self.skipped: dict[str, str] = {}  # clip id -> what is wrong with its audio
         self.prepared_s = 0.0  # spent by `prepare_data`
         self._parts: Parts | None = None
 
@@ -104,9 +112,31 @@ class EmotionDataModule(LightningDataModule):
     def parts(self) -> Parts:
         """The clips of each part; lists the corpus once."""
         if self._parts is None:
-            self._parts = self.split.parts(self.corpus.clips())
+            self._parts = self.split.parts(self.listed())
             self._check_classes(self._parts)
         return self._parts
+
+    def listed(self) -> list[Clip]:
+        """The clips of the corpus, without those that `on_error: skip` leaves out."""
+        clips = self.corpus.clips()
+        if self.on_error == "error":
+            return clips
+        errors = self.audio.unusable(paths_of(with_audio(clips)), verify=False)
+        self.skipped = {clip.id: errors[clip.path].found for clip in clips if clip.path in errors}
+        for warning in self.warnings:
+            log.warning("%s", warning)
+        return [clip for clip in clips if clip.id not in self.skipped]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know of the clips that were left out."""
+        if not self.skipped:
+            return []
+        named = [f"{clip} ({reason})" for clip, reason in self.skipped.items()][:MOST_NAMED]
+        more = f" and {len(self.skipped) - MOST_NAMED} more" if len(self.skipped) > MOST_NAMED else ""
+        return [
+            f"clips left out because their audio cannot be used: {len(self.skipped)}: {'; '.join(named)}{more}"
+        ]
 
     def clips(self, part: Part) -> list[Clip]:
         """The clips of a part, in the order that `Batch.index` counts."""
@@ -134,11 +164,10 @@ class EmotionDataModule(LightningDataModule):
         reader.fill(clips)
         self.prepared_s += time.monotonic() - start
 
-    def training_features(self) -> dict[str, list[Value]]:
-        """Feature key -> the values of all usable training clips."""
-        reader = self._reader("train")
-        values = [reader(clip) for clip in self.usable("train")]
-        return {feature.key: [value[feature.key] for value in values] for feature in self._features()}
+    def training_features(self) -> dict[str, LazyValues]:
+        """Feature key -> the values of all usable training clips, read one by one as they are asked for."""
+        reader, clips = self._reader("train"), self.usable("train")
+        return {key: LazyValues(reader, key, clips) for key in reader.features}
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of training clips, augmented if the model hears augmented audio."""

@@ -53,7 +53,9 @@ class PartLogits:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            torch.save(state, unfinished)
+            # Through a file of Python's, because torch's own tells a full disk as a RuntimeError.
+            with unfinished.open("wb") as file:
+                torch.save(state, file)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,6 +20,10 @@ Logits = dict[str, Tensor]
 
 UNLABELLED = -100
 """Label of a clip that a task does not label: torch's cross-entropy ignores it."""
+
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""`OSError.errno` of a write without room: on the disk, in a quota, or in the largest file that is allowed."""
 
 
 class EmorecError(Exception):
@@ -44,7 +50,19 @@ class UnavailableError(EmorecError):
     """A pretrained part or an optional package that cannot be had here; `missing_branch: skip` catches it."""
 
 
-@dataclass(frozen=True)
+class Stopped(KeyboardInterrupt):
+    """A signal that asks this process to end; whatever cleans up after Ctrl-C does so after this too.
+
+    Args:
+        which: The signal.
+    """
+
+    def __init__(self, which: signal.Signals) -> None:
+        super().__init__(which)
+        self.which = which
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One recording of one actor, as a corpus describes it, before anything is decoded.
 

@@ -55,10 +55,10 @@ class DigestIndex:
         """
         found, errors = self.lookup(paths, label)
         if errors:
-            raise combined(errors)
+            raise combined(list(errors.values()))
         return [found[path] for path in paths]
 
-    def lookup(self, paths: Sequence[Path], label: str) -> tuple[dict[Path, str], list[EmorecError]]:
+    def lookup(self, paths: Sequence[Path], label: str) -> tuple[dict[Path, str], dict[Path, EmorecError]]:
         """Digests of the files that can be read, and an error for each that cannot."""
         stamps, errors = _stamps(paths)
         found = self._known(stamps)
@@ -70,7 +70,7 @@ class DigestIndex:
                     try:
                         found[path] = hashed.result()
                     except OSError as error:
-                        errors.append(_unreadable(path, error))
+                        errors[path] = _unreadable(path, error)
                         continue
                     rows.append((_key(path), *stamps[path], found[path]))
                     if len(rows) == COMMIT_EVERY:
@@ -138,23 +138,24 @@ class DigestIndex:
 
 
 def combined(errors: Sequence[EmorecError]) -> EmorecError:
-    """One error for many files: itself if alone, else the count and the first three."""
+    """One error for many files: what it says if alone, else the count and the first three."""
+    fix = f"{errors[0].fix}, or leave out what cannot be read by --data.on_error skip"
     if len(errors) == 1:
-        return errors[0]
+        return EmorecError(errors[0].expected, errors[0].found, fix)
     shown = "; ".join(sorted(error.found for error in errors)[:3])
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-    return EmorecError("readable audio files", f"{len(errors)} that are not: {shown}{more}", errors[0].fix)
+    return EmorecError("readable audio files", f"{len(errors)} that are not: {shown}{more}", fix)
 
 
-def _stamps(paths: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], list[EmorecError]]:
+def _stamps(paths: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], dict[Path, EmorecError]]:
     """Size and mtime of each file that is there, and an error for each that is not."""
     stamps: dict[Path, tuple[int, int]] = {}
-    errors: list[EmorecError] = []
+    errors: dict[Path, EmorecError] = {}
     for path in dict.fromkeys(paths):
         try:
             status = path.stat()
         except OSError as error:
-            errors.append(_unreadable(path, error))
+            errors[path] = _unreadable(path, error)
         else:
             stamps[path] = (status.st_size, status.st_mtime_ns)
     return stamps, errors

@@ -18,6 +18,9 @@ SHOW_FROM = 50
 
 MOST_THREADS = 8
 
+AT_ONCE = 1000
+"""Items that are given to the threads at once: each costs kilobytes until all of these are done."""
+
 
 def run_threads(
     work: Callable[[Item], Result], items: Sequence[Item], label: str
@@ -39,9 +42,10 @@ def run_threads(
         transient = get_console().is_terminal
         with Progress(*columns, transient=transient, disable=len(items) < SHOW_FROM) as progress:
             task = progress.add_task(label, total=len(items))
-            futures = {pool.submit(work, item): item for item in items}
-            for future in as_completed(futures):
-                yield futures[future], future
-                progress.advance(task)
+            for start in range(0, len(items), AT_ONCE):
+                futures = {pool.submit(work, item): item for item in items[start : start + AT_ONCE]}
+                for future in as_completed(futures):
+                    yield futures[future], future
+                    progress.advance(task)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -18,11 +17,9 @@ from lightning_emorec.audio.decode import check_rate, decode, warn_if_silent
 from lightning_emorec.audio.digests import DigestIndex, combined
 from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
 from lightning_emorec.audio.parallel import run_threads
-from lightning_emorec.types import EmorecError
+from lightning_emorec.types import FULL_DISK, EmorecError
 
 logger = logging.getLogger(__name__)
-
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 CACHE_VARIABLE = "EMOREC_CACHE"
 
@@ -71,7 +68,7 @@ class AudioStore:
         """
         errors = self._learn(paths)
         if errors:
-            raise combined(errors)
+            raise combined(list(errors.values()))
         return [self._known[str(path)] for path in paths]
 
     def prepare(self, paths: Sequence[Path], verify: bool = True) -> None:
@@ -85,15 +82,26 @@ class AudioStore:
             EmorecError: Files that cannot be used, all counted and the first named, after all the others are
                 decoded; or a cache folder that is full or cannot be written.
         """
+        if errors := self.unusable(paths, verify):
+            raise combined(list(errors.values()))
+
+    def unusable(self, paths: Sequence[Path], verify: bool) -> dict[Path, EmorecError]:
+        """Decode as `prepare` does, and say of each file that cannot be used what is wrong with it.
+
+        Raises:
+            EmorecError: A cache folder that is full or cannot be written.
+        """
         errors = self._learn(paths)
         sources: dict[str, Path] = {}  # a content is decoded once, whatever its names
         for path in paths:
             if str(path) in self._known:
                 sources.setdefault(self._known[str(path)], path)
         lacking = self._lacking(sources, verify)
-        errors += self._decode_all([(digest, sources[digest]) for digest in lacking])
-        if errors:
-            raise combined(errors)
+        bad = self._decode_all([(digest, sources[digest]) for digest in lacking])
+        for path in paths:
+            if (digest := self._known.get(str(path))) in bad:
+                errors[path] = bad[digest]
+        return errors
 
     def load(self, path: Path) -> NDArray[np.float32]:
         """(time,) samples of a file, decoding it if it is not kept yet.
@@ -112,7 +120,7 @@ class AudioStore:
     def _entry(self, digest: str) -> Path:
         return self.folder / f"audio-{self.rate_hz}" / digest[:2] / f"{digest}.pcm"
 
-    def _learn(self, paths: Sequence[Path]) -> list[EmorecError]:
+    def _learn(self, paths: Sequence[Path]) -> dict[Path, EmorecError]:
         """Get to know the digests of files not met yet; an error for each that cannot be read."""
         new = [path for path in paths if str(path) not in self._known]
         found, errors = self._index.lookup(new, "Hashing audio")
@@ -135,9 +143,9 @@ class AudioStore:
                     lacking.append(digest)
         return lacking
 
-    def _decode_all(self, items: Sequence[tuple[str, Path]]) -> list[EmorecError]:
-        """Make the entries of (digest, path) pairs; an error for each file that cannot be used."""
-        errors: list[EmorecError] = []
+    def _decode_all(self, items: Sequence[tuple[str, Path]]) -> dict[str, EmorecError]:
+        """Make the entries of (digest, path) pairs; an error for each content that cannot be used."""
+        errors: dict[str, EmorecError] = {}
         left = dict(items)
         label = f"Decoding to {self.rate_hz} Hz"
         with closing(run_threads(self._decode_one, items, label)) as decodings:
@@ -145,7 +153,7 @@ class AudioStore:
                 try:
                     decoded.result()
                 except EmorecError as error:
-                    errors.append(error)
+                    errors[digest] = error
                 except OSError as error:
                     raise self._unwritable(error, list(left.values())) from error
                 del left[digest]

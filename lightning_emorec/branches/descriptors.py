@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_emorec.branches.gradient import GradientBranch
@@ -89,7 +90,7 @@ class DescriptorsBranch(GradientBranch):
 
     def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
         """Learn each descriptor's mean and deviation over all frames."""
-        self.standardiser.learn(np.concatenate(cast("Sequence[Any]", features[self.feature_key])))
+        self.standardiser.learn_from(cast("Sequence[NDArray[np.float32]]", features[self.feature_key]))
 
     @abstractmethod
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:

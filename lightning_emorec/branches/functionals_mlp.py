@@ -7,12 +7,13 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.standardiser import Standardiser
 from lightning_emorec.features import Feature, FunctionalSet, Value, functionals_feature
-from lightning_emorec.features.functionals import stack
 from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
 
 
@@ -81,7 +82,8 @@ class FunctionalsMlp(GradientBranch):
 
     def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
         """Learn each functional's mean and deviation."""
-        self.standardiser.learn(stack(features[self.feature_key]))
+        values = cast("Sequence[NDArray[np.float32]]", features[self.feature_key])
+        self.standardiser.learn_from(value[None] for value in values)
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), from the functionals alone."""

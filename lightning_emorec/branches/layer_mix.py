@@ -35,9 +35,7 @@ class LayerMix(nn.Module):
         """Take the sizes, means and deviations of training clips, each (frames, layers, states); forget the rest."""
         _, layers, states = clips[0].shape
         self._build(layers, states, self.projection.weight.device)
-        self.standardiser.learn(
-            np.concatenate([clip[::_EVERY].reshape(-1, layers * states) for clip in clips])
-        )
+        self.standardiser.learn_from(clip[::_EVERY].reshape(-1, layers * states) for clip in clips)
 
     def forward(self, states: Tensor, noise: float = 0.0) -> Tensor:
         """(batch, frames, layers, states) -> (batch, frames, width); `noise` deviations are added before."""

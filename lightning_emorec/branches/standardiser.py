@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +13,9 @@ from torch import Tensor, nn
 
 LIMIT = 5.0
 """Deviations from the mean beyond which a number counts no further: openSMILE's have long tails."""
+
+AT_ONCE = 1024
+"""Clips whose rows are in memory at once."""
 
 
 class Standardiser(nn.Module):
@@ -27,9 +33,15 @@ class Standardiser(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
 
-    def learn(self, rows: NDArray[np.float32]) -> None:
+    def learn(self, rows: NDArray[np.floating]) -> None:
         """Take mean and deviation from (rows, size); a number that is always the same is only shifted."""
-        learned = StandardScaler().fit(rows.astype(np.float64))  # ComParE_2016 reaches 1e13
+        self.learn_from([rows])
+
+    def learn_from(self, clips: Iterable[NDArray[np.floating]]) -> None:
+        """Take mean and deviation from the rows of all clips, each (rows, size), with few in memory at once."""
+        learned, clips = StandardScaler(), iter(clips)
+        while some := list(islice(clips, AT_ONCE)):
+            learned.partial_fit(np.concatenate(some).astype(np.float64))  # ComParE_2016 reaches 1e13
         self.mean.copy_(torch.from_numpy(learned.mean_))
         self.deviation.copy_(torch.from_numpy(learned.scale_))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.types import FULL_DISK, EmorecError
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def writing(folder: Path, needed_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL_DISK:
             free_bytes = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
             raise EmorecError(
                 f"{needed_bytes / 1e6:,.0f} MB of free space in {folder}",

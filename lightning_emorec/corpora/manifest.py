@@ -72,7 +72,7 @@ class ManifestCorpus(Corpus):
         """List the clips, sorted by id.
 
         Raises:
-            EmorecError: The manifest or an audio file is absent, a row cannot be read, lacks a column, has
+            EmorecError: The manifest is absent, a row cannot be read, lacks a column, has
                 an unknown class or part, no actor, or an id that another row has.
         """
         rows = self._read()
@@ -126,8 +126,6 @@ class ManifestCorpus(Corpus):
             path = None
         else:
             path = self.root / Path(self._filled(number, row, self._clip_column)).expanduser()
-            if not path.is_file():
-                raise self._error(number, "an audio file", f"no file {path}", "mend the path, or set root")
         return Clip(key, actor, path, self._labels(number, row), text, self._part(number, row))
 
     def _labels(self, number: int, row: Row) -> dict[str, str]:

@@ -52,8 +52,9 @@ def gather_results(
         versions=_versions(model),
         config=config,
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
-        warnings=plan.warnings,
         across_actors=fusion.across_actors if fusion else {},
+        warnings=[*plan.warnings, *data.warnings],
+        skipped=data.skipped,
     )
 
 

@@ -54,6 +54,7 @@ class RunResults:
         warnings: What a reader of the figures must know, decided before the run started.
         across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
             the others.
+        skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
     """
 
     name: str
@@ -77,6 +78,7 @@ class RunResults:
     texts: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     across_actors: dict[str, Scores] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def judged_on(self) -> Part:
@@ -96,6 +98,7 @@ class RunResults:
             and {"rule": fusion.rule, "weights": fusion.weights, "temperature": fusion.temperature},
             "synthetic": self.synthetic,
             "warnings": self.warnings,
+            "skipped_clips": self.skipped,
             "absent_test_actors": self.absent_test_actors,
             "seed": self.seed,
             "parameters": self.parameters,

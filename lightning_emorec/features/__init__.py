@@ -6,7 +6,7 @@ from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
 from lightning_emorec.features.librosa_statistics import LibrosaStatistics
 from lightning_emorec.features.opensmile import OpenSmileDescriptors, OpenSmileFunctionals
-from lightning_emorec.features.reader import FeatureReader
+from lightning_emorec.features.reader import FeatureReader, LazyValues
 from lightning_emorec.features.transcript import (
     ReferenceTranscript,
     Transcript,
@@ -24,6 +24,7 @@ __all__ = [
     "FeatureReader",
     "FunctionalSet",
     "Functionals",
+    "LazyValues",
     "LibrosaStatistics",
     "OpenSmileDescriptors",
     "OpenSmileFunctionals",

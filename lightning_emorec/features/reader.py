@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from lightning_emorec.audio import AudioStore, paths_of, with_audio
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.types import Clip
+
+
+class LazyValues(Sequence[Value]):
+    """The values of one feature, each read when it is asked for: those of a large corpus need not fit into memory.
+
+    Args:
+        reader: Has indexed the clips.
+        key: The feature's.
+        clips: Whose values.
+    """
+
+    def __init__(self, reader: FeatureReader, key: str, clips: Sequence[Clip]) -> None:
+        self._reader = reader
+        self._key = key
+        self._clips = clips
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self._reader.value(self._key, clip) for clip in self._clips)
+
+    @overload
+    def __getitem__(self, place: int) -> Value: ...
+    @overload
+    def __getitem__(self, place: slice) -> LazyValues: ...
+    def __getitem__(self, place: int | slice) -> Value | LazyValues:
+        if isinstance(place, slice):
+            return LazyValues(self._reader, self._key, self._clips[place])
+        return self._reader.value(self._key, self._clips[place])
 
 
 class FeatureReader:
@@ -49,9 +80,13 @@ class FeatureReader:
     def __call__(self, clip: Clip) -> dict[str, Value]:
         """Feature key -> this clip's value; without those made from audio if it has none."""
         return {
-            key: self.cache.get(self._stored_as[key], self._digests[clip.id])
-            if feature.cached
-            else self._plain[key][clip.id]
+            key: self.value(key, clip)
             for key, feature in self.features.items()
             if clip.path is not None or not feature.cached
         }
+
+    def value(self, key: str, clip: Clip) -> Value:
+        """One feature's value of a clip; it has audio, if the feature is made from that."""
+        if self.features[key].cached:
+            return self.cache.get(self._stored_as[key], self._digests[clip.id])
+        return self._plain[key][clip.id]

@@ -4,6 +4,7 @@ from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.group import leave_group
+from lightning_emorec.training.last_checkpoint import LastCheckpoint
 from lightning_emorec.training.loggers import loggers_of
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
@@ -20,6 +21,7 @@ from lightning_emorec.training.wandb_run import WandbRun, flat
 __all__ = [
     "PLAN_VARIABLE",
     "AtomicCheckpointIO",
+    "LastCheckpoint",
     "MetricsCsv",
     "RunConfig",
     "RunPlan",

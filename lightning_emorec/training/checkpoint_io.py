@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from lightning_emorec.training.run_folder import write_atomically
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -14,11 +18,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Save to `path` in one step."""
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        try:
-            super().save_checkpoint(checkpoint, unfinished, storage_options)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        """Save to `path` in one step, by way of memory alone: Lightning's own would need room in /tmp too."""
+        buffer = BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), buffer.getvalue())

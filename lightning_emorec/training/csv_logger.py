@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
+from io import StringIO
 from pathlib import Path
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+
+from lightning_emorec.training.run_folder import write_atomically
 
 
 class MetricsCsv(CSVLogger):
@@ -37,14 +41,31 @@ class _AppendingWriter(ExperimentWriter):
             with file.open(newline="", encoding="utf8") as lines:
                 self.metrics_keys = next(csv.reader(lines), [])
 
+    def save(self) -> None:
+        """Append the rows that were logged, or none of them: no half a row is left on a full disk."""
+        if not self.metrics:
+            return
+        file = Path(self.metrics_file_path)
+        if self._record_new_keys() and file.is_file():
+            self._rewrite_with_new_header(self.metrics_keys)
+        before_bytes = file.stat().st_size if file.is_file() else 0
+        try:
+            with file.open("a", newline="", encoding="utf8") as lines:
+                writer = csv.DictWriter(lines, fieldnames=self.metrics_keys)
+                if not before_bytes:
+                    writer.writeheader()
+                writer.writerows(self.metrics)
+        except OSError as error:
+            os.truncate(file, before_bytes)
+            error.filename = str(file)
+            raise
+        self.metrics = []
+
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         file = Path(self.metrics_file_path)
-        unfinished = file.with_suffix(".unfinished")
-        with (
-            file.open(newline="", encoding="utf8") as old,
-            unfinished.open("w", newline="", encoding="utf8") as new,
-        ):
-            writer = csv.DictWriter(new, fieldnames=fieldnames)
-            writer.writeheader()
+        text = StringIO()
+        writer = csv.DictWriter(text, fieldnames=fieldnames)
+        writer.writeheader()
+        with file.open(newline="", encoding="utf8") as old:
             writer.writerows(csv.DictReader(old))
-        unfinished.replace(file)
+        write_atomically(file, text.getvalue())

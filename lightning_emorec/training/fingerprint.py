@@ -17,7 +17,7 @@ from lightning_emorec.types import Clip
 Config = Mapping[str, Any]
 
 # Where a run happens, not what it computes. Test clips are left out too: nothing is learned from them.
-PLACE_OF_DATA = {"corpus", "split", "cache", "workers"}
+PLACE_OF_DATA = {"corpus", "split", "cache", "workers", "on_error"}
 PLACE_OF_TRAINING = {
     "accelerator",
     "strategy",

@@ -19,14 +19,24 @@ from lightning_emorec.branches import Spec, branch_class, needs_audio, resolve_s
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
-from lightning_emorec.types import EmorecError, Tasks, UnavailableError
+from lightning_emorec.types import EmorecError, Stopped, Tasks, UnavailableError
 
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
 # What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
-SHARED_DATA = ("corpus", "split", "rate_hz", "trim_db", "peak_normalise", "max_s", "workers", "cache")
+SHARED_DATA = (
+    "corpus",
+    "split",
+    "rate_hz",
+    "trim_db",
+    "peak_normalise",
+    "max_s",
+    "workers",
+    "cache",
+    "on_error",
+)
 SHARED_TRAINER = (
     "accelerator",
     "devices",
@@ -124,6 +134,10 @@ def _run(arguments: Iterable[str], plan: RunPlan) -> int:
     child = subprocess.Popen([sys.executable, "-m", "lightning_emorec", *arguments], env=environment)
     try:
         return child.wait()
+    except Stopped:
+        child.terminate()  # a scheduler may have told this process alone
+        child.wait()
+        raise
     except KeyboardInterrupt:
         child.wait()  # Ctrl-C reached the child too: let it leave a checkpoint that can be read
         raise

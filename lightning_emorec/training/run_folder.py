@@ -18,13 +18,16 @@ DONE = "done"
 LOCK = "lock"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader sees the whole of it or none."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file in one step: a reader sees the whole of it or none; text is in UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(text, encoding="utf8")
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
         unfinished.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk is told without one
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

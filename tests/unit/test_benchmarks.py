@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import subprocess
@@ -8,18 +9,24 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "branches.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where a dataclass looks for its types
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("branches", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("branches")
 
 
 @pytest.fixture
@@ -86,3 +93,30 @@ def test_what_is_missing_is_fitted_with_the_further_arguments(
     assert {"--data.batch_size", "--seed_everything=3", "--name=some-seed3", "--score_training=true"} <= set(
         command
     )
+
+
+def costs(set_up_mb: float) -> dict[str, object]:
+    """What a measured process leaves."""
+    peaks = {"set-up": set_up_mb, "steps": set_up_mb + 20, "judging": set_up_mb + 40}
+    return {
+        "costs": {stage: {"wall_s": 1.5, "cpu_s": 2.0, "peak_mb": peak} for stage, peak in peaks.items()},
+        "growth_mb": 0.25,
+    }
+
+
+def test_the_growth_of_memory_is_told_for_each_thousand_clips() -> None:
+    rows = [(1000, [costs(800), costs(790)]), (11_000, [costs(900), costs(820)])]
+    *_, row, _, growth = load("memory").table(rows).splitlines()
+    assert row == "| 11,000 | 1.5 / 2.0 / 900 | 1.5 / 2.0 / 820 | 1.5 / 2.0 / 840 | 1.5 / 2.0 / 860 | +0.2 |"
+    assert growth == "MB for each further 1,000 clips: set-up 3.00, steps 3.00, judging 3.00"
+
+
+def test_the_corpus_of_the_memory_benchmark_has_each_class_of_each_actor_and_no_file_twice(
+    tmp_path: Path,
+) -> None:
+    config = yaml.safe_load(load("memory").make_corpus(tmp_path, 80, 200).read_text())
+    with (tmp_path / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({(row["actor"], row["emotion"]) for row in rows}) == 80
+    assert len({(tmp_path / row["path"]).read_bytes() for row in rows}) == 80
+    assert config["trainer"]["limit_train_batches"] == 200

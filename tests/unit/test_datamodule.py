@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import torch
 from lightning_emorec.augment import SpeedPerturb
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.features import FeatureReader, ReferenceTranscript, Value
 from lightning_emorec.splits import ActorLists
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.types import Batch, Clip, EmorecError
 
 CLASSES = ["low", "middle", "high"]
 
@@ -71,6 +73,47 @@ def _epoch(data: EmotionDataModule, epoch: int) -> list[Batch]:
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
     return list(loader)  # type: ignore[arg-type]
+
+
+def test_features_of_training_clips_are_read_when_they_are_asked_for(
+    tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = module(tones)
+    monkeypatch.setattr(data, "_features", lambda: [ReferenceTranscript()])
+    (values,) = data.training_features().values()
+    read: list[str] = []
+    value = FeatureReader.value
+
+    def noted(self: FeatureReader, key: str, clip: Clip) -> Value:
+        read.append(clip.id)
+        return value(self, key, clip)
+
+    monkeypatch.setattr(FeatureReader, "value", noted)
+    clips = data.clips("train")
+    assert len(values) == len(clips)
+    assert not read
+    assert values[0] == {"text": clips[0].text}
+    assert read == [clips[0].id]
+    assert list(values[-2:]) == [{"text": clip.text} for clip in clips[-2:]] == list(values)[-2:]
+
+
+def test_clips_whose_audio_cannot_be_used_are_left_out_if_asked_for(tones: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tones.parent, tmp_path / "tones"))
+    spoiled = [f"1-{pitch}-{take}.wav" for pitch in ("low", "middle") for take in (0, 1)]
+    for name in spoiled:
+        (folder / name).write_text(f"no audio in {name}")
+    data = module(folder / tones.name, on_error="skip")
+    assert sorted(data.skipped) == spoiled
+    assert {clip.id for clip in data.parts.clips}.isdisjoint(spoiled)
+    (warning,) = data.warnings
+    assert "cannot be used: 4: 1-low-0.wav (" in warning
+    assert warning.endswith(" and 1 more")
+    with pytest.raises(EmorecError, match=r"found 4 that are not: .*or leave out .* --data\.on_error skip"):
+        module(folder / tones.name)
+
+
+def test_without_bad_clips_nothing_is_warned_of(tones: Path) -> None:
+    assert module(tones, on_error="skip").warnings == []
 
 
 def test_one_class_only_is_told(tones: Path, tmp_path: Path) -> None:

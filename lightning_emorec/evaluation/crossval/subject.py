@@ -88,7 +88,7 @@ class Subject:
         """
         data = _datamodule({**config["data"], "split": split})
         data.corpus.prepare()
-        clips, tasks = data.corpus.clips(), data.tasks
+        clips, tasks = data.listed(), data.tasks
         branches = config["model"]["init_args"].get("branches")
         runs = {config["name"]: config} if branches is None else branches
         specs = {name: resolve_spec(run["model"], tasks) for name, run in runs.items()}

@@ -200,6 +200,16 @@ def test_all_bad_files_are_counted_and_the_good_ones_decoded(paths: list[Path], 
     assert len(entries(cache)) == 4
 
 
+def test_each_name_of_a_bad_file_is_said_to_be_unusable(paths: list[Path], cache: Path) -> None:
+    other, gone = (paths[1].with_name(name) for name in ("other.wav", "gone.wav"))
+    for path in (paths[1], other):
+        path.write_text("not audio")
+    errors = AudioStore(cache, RATE_HZ).unusable([*paths, other, gone], verify=False)
+    assert errors.keys() == {paths[1], other, gone}
+    assert errors[gone].found == f"no file {gone}"
+    assert len(entries(cache)) == len(paths) - 1
+
+
 def test_one_bad_file_is_told_as_it_is(paths: list[Path], cache: Path) -> None:
     paths[1].write_text("not audio")
     with pytest.raises(
@@ -251,6 +261,14 @@ def test_a_disk_that_fills_up_keeps_what_was_decoded(
 def test_a_cache_folder_that_cannot_be_written_is_told(paths: list[Path]) -> None:
     with pytest.raises(EmorecError, match=r"a cache folder that can be written; found .*0\.wav \("):
         AudioStore(paths[0], RATE_HZ).prepare(paths)
+
+
+def test_more_files_than_the_threads_are_given_at_once_are_all_decoded(
+    paths: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "AT_ONCE", 3)
+    AudioStore(cache, RATE_HZ).prepare(paths)
+    assert entries(cache) == sorted(entry_of(cache, path) for path in paths)
 
 
 def test_an_interruption_keeps_what_was_decoded(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from lightning_emorec.branches import standardiser as module
 from lightning_emorec.branches.standardiser import Standardiser
 
 
@@ -36,6 +38,15 @@ def test_a_number_that_is_always_the_same_is_only_shifted() -> None:
 def test_large_and_small_numbers_keep_their_precision() -> None:
     rows = [[1e13, 1e-9], [3e13, 3e-9]]
     torch.testing.assert_close(learned(rows)(torch.tensor(rows)), torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+
+
+def test_clips_read_a_few_at_a_time_teach_what_all_at_once_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = [np.random.default_rng(clip).normal(3, 2, (clip + 1, 4)).astype(np.float32) for clip in range(10)]
+    at_once, in_turn = Standardiser(4), Standardiser(4)
+    at_once.learn(np.concatenate(clips))
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+    in_turn.learn_from(iter(clips))
+    torch.testing.assert_close(in_turn.state_dict(), at_once.state_dict())
 
 
 def test_what_was_learned_travels_in_the_state() -> None:

@@ -1,0 +1,47 @@
+"""What an interrupted run goes on from."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+log = logging.getLogger(__name__)
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Writes `last.ckpt` at the end of each epoch, and says where a run that is stopped will go on.
+
+    It is not written within an epoch: a checkpoint holds no generator's state, so only what begins with an epoch
+    can be drawn again. Of its own, because a `ModelCheckpoint` with a monitor writes its `save_last` only when
+    there is a new best (lightning 2.6.6).
+
+    Args:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            dirpath=folder / "checkpoints",
+            filename="last",
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
+        self._on_sigterm = signal.getsignal(signal.SIGTERM)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take SIGTERM back: Lightning's own handler broadcasts within a signal, and exits with status 0."""
+        super().setup(trainer, pl_module, stage)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Say which epoch is begun again."""
+        super().on_exception(trainer, pl_module, exception)
+        if isinstance(exception, KeyboardInterrupt) and trainer.training:
+            epoch = trainer.current_epoch + 1
+            log.warning("stopped in epoch %d of %s, which will begin again", epoch, trainer.max_epochs)
