@@ -12,21 +12,28 @@ from lightning_emorec.evaluation.table import print_results
 from lightning_emorec.training import mark_done
 
 
-def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path]) -> None:
+def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path], done: bool = True) -> None:
     """Write everything into the run folder, say that it is done, and print the table.
+
+    A refit that is not tested has nobody to be judged by: no report, no table.
 
     Args:
         results: What the run found.
         folder: The run folder.
         branch_folders: Branch name -> its run folder, for the learning curves.
+        done: Whether this ends the run.
     """
-    judgement = judge(results)
+    judgement = judge(results) if results.is_judged else None
     write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
+    if judgement is None:
+        mark_done(folder)
+        return
     curves = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
     report = write_report(
         results, judgement, folder, {name: path for name, path in curves.items() if path.is_file()}
     )
-    mark_done(folder)
+    if done:
+        mark_done(folder)
     print_results(results, judgement, report)

@@ -50,7 +50,7 @@ def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
     """Hash of a resolved run config, its clips and the options of its features.
 
     Args:
-        config: `model`, `data`, `trainer`, `checkpoint` and `seed_everything`, defaults filled in.
+        config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything` and `refit`, defaults filled in.
         clips: What `describe_clips` said.
         features: Features the model needs; their options hold the digests of weights.
     """
@@ -66,6 +66,7 @@ def fingerprint(config: Config, clips: str, features: Iterable[Feature]) -> str:
             "clips": clips,
             "features": sorted(feature.key for feature in features),
             "version": __version__,
+            **({"refit": True} if config.get("refit") else {}),
         }
     )
 
