@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,12 +22,11 @@ from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import (
     Branch,
     ClosedFormBranch,
-    best_checkpoint,
     branch_class,
     last_checkpoint,
 )
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.evaluation import finish, gather_results, split_table
+from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training import (
     PLAN_VARIABLE,
@@ -34,18 +34,22 @@ from lightning_emorec.training import (
     LastCheckpoint,
     RunConfig,
     RunPlan,
+    add_run_arguments,
     branch_run,
     decide,
     decide_judging,
+    decide_refit,
     is_done,
     leave_group,
     locked,
     loggers_of,
+    mark_done,
     override,
     overrides_by_branch,
     refuse_other_hyperparameters,
     refuse_other_tasks,
     take_flags,
+    train_branch,
     with_config_of_checkpoint,
     write_atomically,
 )
@@ -65,6 +69,7 @@ class EmorecCLI(LightningCLI):
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
+        self.refit_config: dict[str, Any] | None = None
         super().__init__(
             model_class=Branch,
             subclass_mode_model=True,
@@ -83,21 +88,7 @@ class EmorecCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Name and place of the run, what is saved, and the links between data, seed and model."""
-        parser.add_argument("--name", type=str, default="run", help="Name of the run's folder.")
-        parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
-        parser.add_argument(
-            "--test_after_fit",
-            type=bool,
-            default=True,
-            help="Test once, after every choice, where the clips are there.",
-        )
-        parser.add_argument(
-            "--score_training",
-            type=bool,
-            default=False,
-            help="Score the training clips too, as they are: what the model fits better than it generalises.",
-        )
-        parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
+        add_run_arguments(parser)
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -173,27 +164,17 @@ class EmorecCLI(LightningCLI):
         self._clock("prepare")
 
     def after_fit(self) -> None:
-        """Judge the best checkpoint on validation clips, then, where they are there, on test clips."""
+        """Judge the best checkpoint; decide on its refit."""
         self._clock("fit")
         self.seconds["fit"] -= self.datamodule.prepared_s
         self.seconds["prepare"] += self.datamodule.prepared_s
-        best = str(best_checkpoint(self.plan.folder))
-        self.trainer.validate(
-            self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True
-        )
-        if self._get(self.config, "score_training"):
-            self.trainer.predict(
-                self.model,
-                datamodule=self.datamodule,
-                ckpt_path=best,
-                return_predictions=False,
-                weights_only=True,
-            )
-        if self._get(self.config, "test_after_fit") and self.datamodule.parts.test:
-            self.trainer.test(
-                self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False, weights_only=True
-            )
-        self._finish()
+        train, test = (bool(self._get(self.config, knob)) for knob in ("score_training", "test_after_fit"))
+        data = cast(EmotionDataModule, self.datamodule)
+        before = loop_over_parts(self.trainer, cast(Branch, self.model), data, self.plan, train, test)
+        if self._get(self.config, "refit") and not self.plan.branches and self.trainer.is_global_zero:
+            refit, self.refit_config = decide_refit(yaml.safe_load(self.run_config), data, self.plan.folder)
+            self.plan = replace(self.plan, refits={self.plan.folder.name: refit})
+        self._finish(before)
 
     def after_validate(self) -> None:
         """Leave the results."""
@@ -203,12 +184,22 @@ class EmorecCLI(LightningCLI):
         """Leave the results."""
         self._finish()
 
-    def _finish(self) -> None:
+    def refit(self) -> None:
+        """Train the refit of a run that is no fusion, whose branches have had theirs; this ends the run."""
+        if self.refit_config is not None:
+            name, refit = next(iter(self.plan.refits.items()))
+            train_branch(f"{name} (refit)", self.refit_config, refit.folder, refit_of=self.plan.folder)
+            mark_done(self.plan.folder)
+
+    def _finish(self, before_refit: BeforeRefit | None = None) -> None:
         self._clock("evaluate")
         if self.trainer.is_global_zero:
             data = cast(EmotionDataModule, self.datamodule)
-            results = gather_results(cast(Branch, self.model), data, self.plan, self.seconds, self.run_config)
-            finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers)
+            results = gather_results(
+                cast(Branch, self.model), data, self.plan, self.seconds, self.run_config, before_refit
+            )
+            done = self.refit_config is None
+            finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers, done=done)
 
     def _clock(self, stage: str) -> None:
         now = time.monotonic()
@@ -255,8 +246,9 @@ class EmorecCLI(LightningCLI):
 
     def _place_checkpoints(self, config: Namespace, plain: dict[str, Any]) -> None:
         config.checkpoint.dirpath = str(self.plan.folder / "checkpoints")
-        if config.checkpoint.monitor is None:
-            config.checkpoint.monitor = f"val/{next(iter(self._datamodule(plain).tasks))}/uar"
+        data = self._datamodule(plain)
+        if config.checkpoint.monitor is None and not isinstance(data.split, splits.WithoutValidation):
+            config.checkpoint.monitor = f"val/{next(iter(data.tasks))}/uar"
 
     def _resume(self, config: Namespace) -> None:
         last = last_checkpoint(self.plan.folder)
@@ -285,5 +277,6 @@ def run(args: list[str]) -> EmorecCLI:
     """Run `fit`, `validate` or `test`, and return what it made."""
     with ExitStack() as held:
         cli = EmorecCLI(with_config_of_checkpoint(args, held), held)
-    leave_group()
+        leave_group()
+        cli.refit()
     return cli

@@ -178,9 +178,9 @@ class EmotionDataModule(LightningDataModule):
         """Batches of training clips, as they are: how well the model fits what it learned from."""
         return self._loader("train")
 
-    def val_dataloader(self) -> DataLoader[Sample]:
-        """Batches of validation clips, as they are."""
-        return self._loader("val")
+    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        """Batches of validation clips, as they are; an empty list, which Lightning passes over, if there are none."""
+        return self._loader("val") if self.parts.val else []
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Batches of test clips, as they are.
@@ -260,6 +260,8 @@ class EmotionDataModule(LightningDataModule):
     def _check_classes(self, parts: Parts) -> None:
         task, classes = next(iter(self.tasks.items()))
         for name, clips in (("training", parts.train), ("validation", parts.val)):
+            if not clips:
+                continue  # a split without validation
             found = {clip.labels[task] for clip in clips if task in clip.labels}
             if len(found) < 2:
                 raise EmorecError(

@@ -20,15 +20,15 @@ Row = dict[str, str]
 DECIMALS = 6
 
 
-def write_files(results: RunResults, judgement: Judgement, folder: Path) -> None:
+def write_files(results: RunResults, judgement: Judgement | None, folder: Path) -> None:
     """Write metrics.json, predictions.csv and, for a fusion, branch_predictions.csv, each in one step.
 
     Args:
         results: What the run found.
-        judgement: How far it can be trusted.
+        judgement: How far it can be trusted; None where it was not judged.
         folder: The run folder.
     """
-    content = {**results.metrics(), **judgement.metrics()}
+    content = {**results.metrics(), **(judgement.metrics() if judgement else {})}
     metrics = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / "metrics.json", metrics + "\n")
     columns = ["actor", "split", "task", "label", "predicted", *probability_columns(results.tasks)]

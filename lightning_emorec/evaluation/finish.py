@@ -17,24 +17,35 @@ from lightning_emorec.training import WandbRun, mark_done
 
 
 def finish(
-    results: RunResults, folder: Path, branch_folders: dict[str, Path], loggers: Iterable[Logger] = ()
+    results: RunResults,
+    folder: Path,
+    branch_folders: dict[str, Path],
+    loggers: Iterable[Logger] = (),
+    done: bool = True,
 ) -> None:
     """Write everything into the run folder, say that it is done, and print the table.
+
+    A refit that is not tested has nobody to be judged by: no report, no table.
 
     Args:
         results: What the run found.
         folder: The run folder.
         branch_folders: Branch name -> its run folder, for the learning curves.
         loggers: The run's; one on W&B is sent the results, and ended, so that the table stays the last thing said.
+        done: Whether this ends the run.
     """
-    judgement = judge(results)
+    judgement = judge(results) if results.is_judged else None
     write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
+    if judgement is None:
+        mark_done(folder)
+        return
     courses = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
     curves = {name: path for name, path in courses.items() if path.is_file()}
     report = write_report(results, judgement, folder, curves)
-    mark_done(folder)
+    if done:
+        mark_done(folder)
     for logger in loggers:
         if isinstance(logger, WandbRun):
             publish(results, folder, curves, logger)

@@ -8,18 +8,24 @@ from importlib.metadata import version
 import torch
 
 from lightning_emorec import __version__
-from lightning_emorec.branches import Branch
+from lightning_emorec.branches import Branch, logits_file
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
-from lightning_emorec.evaluation.results import FusionSummary, PartResults, RunResults
+from lightning_emorec.evaluation.results import BeforeRefit, FusionSummary, PartResults, RunResults
 from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.metrics import PartLogits
 from lightning_emorec.splits import PARTS
 from lightning_emorec.training import RunPlan
 from lightning_emorec.types import Part
 
 
 def gather_results(
-    model: Branch, data: EmotionDataModule, plan: RunPlan, seconds: dict[str, float], config: str
+    model: Branch,
+    data: EmotionDataModule,
+    plan: RunPlan,
+    seconds: dict[str, float],
+    config: str,
+    before_refit: BeforeRefit | None = None,
 ) -> RunResults:
     """Put together what a run found.
 
@@ -29,6 +35,7 @@ def gather_results(
         plan: What was decided before it started.
         seconds: Stage -> wall time of the run itself.
         config: The run's config, as YAML.
+        before_refit: What `loop_over_parts` returned.
     """
     clips = {part: data.clips(part) for part in PARTS}
     fusion = model if isinstance(model, FusionModule) else None
@@ -55,7 +62,18 @@ def gather_results(
         across_actors=fusion.across_actors if fusion else {},
         warnings=[*plan.warnings, *data.warnings],
         skipped=data.skipped,
+        refits={name: {"folder": of.folder.name, "epochs": of.epochs} for name, of in plan.refits.items()},
+        before_refit=before_refit or _selecting(plan, model),
     )
+
+
+def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit | None:
+    """Of the run that this one is the refit of, where both were tested on the same clips."""
+    file = plan.refit_of and logits_file(plan.refit_of, "test")
+    if not file or not file.is_file() or "test" not in model.results:
+        return None
+    kept = PartLogits.load(file)
+    return BeforeRefit(kept) if kept.clip_ids == model.results["test"].clip_ids else None
 
 
 def _rules(fusion: FusionModule) -> dict[str, PartResults]:

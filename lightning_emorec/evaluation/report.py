@@ -65,7 +65,7 @@ def _content(results: RunResults, judgement: Judgement, curves: Mapping[str, Pat
         "size": judged_size(results),
         "scores": score(part.logits[task], part.labels[task]),
         "chance": chance(part, task),
-        "heard": sorted({*results.actors["train"]} & {*results.actors[results.judged_on]}),
+        "heard": sorted({*results.learned_from} & {*results.actors[results.judged_on]}),
         "lines": standings(results),
         "gain": judgement.against(judgement.model, judgement.best_branch),
         "warnings": warnings(results),

@@ -28,6 +28,29 @@ class FusionSummary:
 
 
 @dataclass(frozen=True)
+class BeforeRefit:
+    """Test logits of the system that the choices were made on, whose training did not see validation clips.
+
+    Attributes:
+        output: The model's own.
+        branches: Branch name -> its logits; empty but for a fusion.
+        rules: Rule name -> its logits; empty but for a fusion.
+    """
+
+    output: PartLogits
+    branches: dict[str, PartLogits] = field(default_factory=dict)
+    rules: dict[str, PartLogits] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, Any]:
+        """Its scores, in the shape of those of the run."""
+        return {
+            **_scores({"test": self.output}),
+            "branches": {name: _scores({"test": logits}) for name, logits in self.branches.items()},
+            "rules": {name: _scores({"test": logits}) for name, logits in self.rules.items()},
+        }
+
+
+@dataclass(frozen=True)
 class RunResults:
     """What a run found.
 
@@ -55,6 +78,8 @@ class RunResults:
         across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
             the others.
         skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
+        refits: Branch name, or that of the run itself -> `folder` and `epochs` of its refit.
+        before_refit: Of a refit that was tested, and knows what it is the refit of.
     """
 
     name: str
@@ -79,11 +104,29 @@ class RunResults:
     warnings: list[str] = field(default_factory=list)
     across_actors: dict[str, Scores] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    refits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before_refit: BeforeRefit | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there are test or validation clips; a refit has none where it is not tested."""
+        return self.judged_on in self.output
 
     @property
     def judged_on(self) -> Part:
         """`test` where the run was tested, else `val`."""
         return "test" if "test" in self.output else "val"
+
+    @property
+    def refitted(self) -> bool:
+        """Whether this is a fusion over refitted branches; its validation figures are of those before."""
+        return bool(self.refits) and self.fusion is not None
+
+    @property
+    def learned_from(self) -> list[str]:
+        """Actors that the model, as it is on the judged part, was trained on."""
+        joined = self.refitted and self.judged_on == "test"
+        return [*self.actors["train"], *(self.actors["val"] if joined else [])]
 
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
@@ -96,6 +139,8 @@ class RunResults:
             "rules": {name: _scores(results) for name, results in self.rules.items()},
             "fusion": fusion
             and {"rule": fusion.rule, "weights": fusion.weights, "temperature": fusion.temperature},
+            **({"refit": self.refits} if self.refits else {}),
+            **({"before_refit": self.before_refit.metrics()} if self.before_refit else {}),
             "synthetic": self.synthetic,
             "warnings": self.warnings,
             "skipped_clips": self.skipped,

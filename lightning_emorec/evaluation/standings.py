@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lightning_emorec.evaluation.results import PartResults, RunResults
@@ -27,6 +27,7 @@ class Standing:
         weight: Share of a branch in the chosen rule; None where it has none.
         reason: Why a branch was left out.
         skipped: Clips that a branch could not take, as they have no audio; its scores rest on the others.
+        before: Scores on the same clips before the refit; none where there is no refit to compare with.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Standing:
     weight: float | None = None
     reason: str = ""
     skipped: int = 0
+    before: Scores = field(default_factory=dict)
 
 
 def first_task(results: RunResults) -> str:
@@ -49,25 +51,35 @@ def standings(results: RunResults) -> list[Standing]:
     that has it; every run has chance.
     """
     part, task = results.judged_on, first_task(results)
+    before = results.before_refit
 
     def scores(of: PartResults) -> Scores:
-        return score(of[part].logits[task], of[part].labels[task])
+        return _score(of[part], task)
 
     lines = []
     if results.fusion:
         weights = results.fusion.weights or {}
         whole = len(results.output[part].clip_ids)
         lines += [
-            Standing(n, "branch", scores(of), weights.get(n), skipped=whole - len(of[part].clip_ids))
-            for n, of in results.branches.items()
+            Standing(
+                name,
+                "branch",
+                scores(of),
+                weights.get(name),
+                skipped=whole - len(of[part].clip_ids),
+                before=_score(before.branches[name], task) if before else {},
+            )
+            for name, of in results.branches.items()
         ]
         lines += [Standing(name, "left out", {}, reason=why) for name, why in results.left_out.items()]
         for name, of in results.rules.items():
             kind: Kind = "chosen" if name == results.fusion.rule else "rule"
-            lines.append(Standing(rule_line(results, name), kind, scores(of)))
+            was = _score(before.rules[name], task) if before else {}
+            lines.append(Standing(rule_line(results, name), kind, scores(of), before=was))
     else:
         for name, logits in results.output.items():
-            lines.append(Standing(PART_NAMES[name], "part", score(logits.logits[task], logits.labels[task])))
+            was = _score(before.output, task) if before and name == part else {}
+            lines.append(Standing(PART_NAMES[name], "part", _score(logits, task), before=was))
     if len(results.branches) > 1:
         lines.append(
             Standing(
@@ -77,6 +89,10 @@ def standings(results: RunResults) -> list[Standing]:
             )
         )
     return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
+
+
+def _score(part: PartLogits, task: str) -> Scores:
+    return score(part.logits[task], part.labels[task])
 
 
 def rule_line(results: RunResults, rule: str) -> str:
@@ -113,7 +129,8 @@ def judged_part(results: RunResults) -> str:
     if results.judged_on == "test":
         return "TEST"
     absent = results.absent_test_actors
-    return f"VALIDATION (test actors absent: {actor_list(absent)})" if absent else "VALIDATION (not tested)"
+    why = f"test actors absent: {actor_list(absent)}" if absent else "not tested"
+    return f"VALIDATION ({why}{', before the refit' if results.refitted else ''})"
 
 
 def judged_size(results: RunResults) -> str:

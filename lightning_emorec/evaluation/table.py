@@ -29,6 +29,7 @@ from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
 
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "ece": "ECE"}
+BEFORE = "before refit"  # accuracy
 NOTES = {
     "chosen": "chosen",
     "oracle": "unattainable",
@@ -84,13 +85,18 @@ def results_table(results: RunResults, judgement: Judgement) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("", overflow="fold")
     level = f"accuracy [{100 * judgement.bootstrap.level:g}%]"
-    for heading in [level, *list(SCORES.values())[1:], *(["weight"] if results.fusion else [])]:
+    headings = [level, *list(SCORES.values())[1:]]
+    headings += [BEFORE] if results.before_refit else []
+    headings += ["weight"] if results.fusion else []
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     lines = standings(results)
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         numbers = [percent(line.scores.get(score)) for score in SCORES]
         if line.name in judgement.systems:
             numbers[0] = with_interval(judgement.systems[line.name].scores["accuracy"])
+        if results.before_refit:
+            numbers.append(percent(line.before.get("accuracy")))
         if results.fusion:
             numbers.append(percent(line.weight))
         section_ends = following is not None and _section(line) != _section(following)

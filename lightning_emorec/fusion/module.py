@@ -130,11 +130,21 @@ class FusionModule(ClosedFormBranch):
         for name, spec in self.specs.items():
             branch = build_branch(spec, self.tasks)
             if name in self._folders:
-                saved = torch.load(
-                    best_checkpoint(self._folders[name]), map_location="cpu", weights_only=True
-                )
-                branch.load_state_dict(saved["state_dict"])
+                file = best_checkpoint(self._folders[name])
+                branch.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
             self.branches[name] = branch.requires_grad_(False).eval()
+
+    def use_refitted(self, folders: Mapping[str, Path]) -> None:
+        """Put refitted branches, by their run folders, in the place of those that the rules were solved on.
+
+        Rules and validation logits stay: on these clips the refitted branches were trained.
+        """
+        self.use_trained(folders)
+        self.branches.clear()
+        self.configure_model()
+        for results in (self.results, *self.branch_results.values()):
+            results.pop("train", None)
+            results.pop("test", None)
 
     def forward(self, batch: Batch) -> Logits:
         """Fused log-probabilities of each task, (batch, classes)."""

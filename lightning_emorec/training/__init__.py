@@ -1,12 +1,13 @@
 """Run folders, and the training of the branches that a fusion lacks."""
 
+from lightning_emorec.training.arguments import add_run_arguments
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
-from lightning_emorec.training.decide import decide, decide_judging
+from lightning_emorec.training.decide import decide, decide_judging, decide_refit
 from lightning_emorec.training.group import leave_group
 from lightning_emorec.training.last_checkpoint import LastCheckpoint
 from lightning_emorec.training.loggers import loggers_of
-from lightning_emorec.training.missing import branch_run
+from lightning_emorec.training.missing import branch_run, train_branch
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
@@ -26,9 +27,11 @@ __all__ = [
     "RunConfig",
     "RunPlan",
     "WandbRun",
+    "add_run_arguments",
     "branch_run",
     "decide",
     "decide_judging",
+    "decide_refit",
     "flat",
     "is_done",
     "leave_group",
@@ -40,6 +43,7 @@ __all__ = [
     "refuse_other_hyperparameters",
     "refuse_other_tasks",
     "take_flags",
+    "train_branch",
     "with_config_of_checkpoint",
     "write_atomically",
 ]

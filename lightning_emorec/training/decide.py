@@ -23,7 +23,8 @@ from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
 from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
-from lightning_emorec.training.plan import RunPlan
+from lightning_emorec.training.plan import Refit, RunPlan
+from lightning_emorec.training.refit import describe_joined_clips, refit_folder, refit_run, require_validation
 from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
 from lightning_emorec.training.wandb_run import check_logger
 
@@ -48,6 +49,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     """
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
+    require_validation(config, data.parts)
     refuse_shared_recordings(data.parts, data.audio)
     warnings = _check(config)
     clips = describe_clips(data.parts, data.audio)
@@ -69,6 +71,8 @@ def decide_judging(config: Config, verb: str, held: ExitStack) -> RunPlan:
         held: Gets the lock on the folder.
     """
     warnings = _check(config)
+    if verb == "validate" and config["refit"] and "branches" in config["model"]["init_args"]:
+        warnings.append("the branches were refitted on these actors too: speakers never heard are harder")
     return RunPlan(open_folder(config, f"{config['name']}-{verb}", uuid.uuid4().hex, held), warnings=warnings)
 
 
@@ -89,13 +93,51 @@ def _decide_fusion(
     )
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
-    folders, seconds = {}, {}
-    for name in names:
-        folders[name] = Path(config["runs"]) / BRANCHES / f"{name}-{prints[name]}"
-        run = {**branches[name], "runs": config["runs"], "name": f"{BRANCHES}/{folders[name].name}"}
-        if spent := train_branch(name, run, folders[name]):
-            seconds[f"branch {name}"] = spent
-    return RunPlan(folder, folders, left_out, seconds)
+    store = _Store(Path(config["runs"]))
+    folders = {name: store.trained(name, branches[name], prints[name]) for name in names}
+    refits = {}
+    if config["refit"]:
+        joined = describe_joined_clips(data)
+        for name in names:
+            run = refit_run(branches[name], folders[name])
+            print_ = fingerprint(run, joined, branch_origins(specs[name]))
+            again = store.trained(name, run, print_, refit_of=folders[name])
+            refits[name] = Refit(again, run["trainer"]["max_epochs"])
+    return RunPlan(folder, folders, left_out, store.seconds, refits=refits)
+
+
+def decide_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tuple[Refit, Config]:
+    """Where and how the model of a run that is no fusion is trained once more.
+
+    Args:
+        config: The run's resolved config.
+        data: Its datamodule.
+        selecting: Its folder, with its best checkpoint.
+
+    Returns:
+        The refit, and the config of its `fit`.
+    """
+    run = refit_run(config, selecting)
+    origins = branch_origins(resolve_spec(config["model"], data.tasks))
+    folder = refit_folder(selecting, fingerprint(run, describe_joined_clips(data), origins))
+    run["name"] = str(folder.relative_to(config["runs"]))
+    return Refit(folder, run["trainer"]["max_epochs"]), run
+
+
+class _Store:
+    """Trains branches among the `runs`, each in the folder that its fingerprint names, and notes the seconds."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self.seconds: dict[str, float] = {}
+
+    def trained(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
+        folder = self.runs / BRANCHES / f"{name}-{print_}"
+        label = f"{name} (refit)" if refit_of else name
+        run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
+        if spent := train_branch(label, run, folder, refit_of):
+            self.seconds[f"branch {label}"] = spent
+        return folder
 
 
 def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) -> str:

@@ -50,7 +50,7 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     """Hash of a resolved run config, its clips and what its training starts from.
 
     Args:
-        config: `model`, `data`, `trainer`, `checkpoint` and `seed_everything`, defaults filled in.
+        config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything` and `refit`, defaults filled in.
         clips: What `describe_clips` said.
         origins: What the model's `origins` says: digests of weights, keys of features.
     """
@@ -66,6 +66,7 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
             "clips": clips,
             "features": sorted(set(origins)),
             "version": __version__,
+            **({"refit": True} if config.get("refit") else {}),
         }
     )
 

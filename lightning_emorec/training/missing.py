@@ -46,6 +46,9 @@ SHARED_TRAINER = (
     "enable_model_summary",
 )
 
+# Lightning leaves these in a process that has started other ranks; a child with them would wait for those.
+OF_A_RANK = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"}
+
 
 def branch_run(branch: Config, fused: Config) -> Config:
     """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches."""
@@ -57,6 +60,7 @@ def branch_run(branch: Config, fused: Config) -> Config:
         None  # one command, one W&B run: the fused run's shows the branch's metrics.csv
     )
     run["test_after_fit"] = False  # test clips are heard once, when every choice is made
+    run["refit"] = False  # the fused run refits all its branches, or none
     return run
 
 
@@ -104,8 +108,14 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     branch_class(spec).check_available(spec["init_args"])
 
 
-def train_branch(name: str, config: Config, folder: Path) -> float:
+def train_branch(name: str, config: Config, folder: Path, refit_of: Path | None = None) -> float:
     """Train a branch in a child process, unless its folder is done.
+
+    Args:
+        name: Of the branch.
+        config: Of its run.
+        folder: Of its run.
+        refit_of: Folder of the run that this one is the refit of.
 
     Returns:
         Seconds spent; 0 if the branch was there.
@@ -119,7 +129,7 @@ def train_branch(name: str, config: Config, folder: Path) -> float:
     log.info("branch %s: training in %s", name, folder)
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
-    code = _run(["fit", "--config", str(folder / "config.yaml")], RunPlan(folder))
+    code = _run(["fit", "--config", str(folder / "config.yaml")], RunPlan(folder, refit_of=refit_of))
     if code:
         raise EmorecError(
             f"branch {name} to finish",
@@ -130,7 +140,8 @@ def train_branch(name: str, config: Config, folder: Path) -> float:
 
 
 def _run(arguments: Iterable[str], plan: RunPlan) -> int:
-    environment = {**os.environ, PLAN_VARIABLE: plan.as_text()}
+    own = {variable: value for variable, value in os.environ.items() if variable not in OF_A_RANK}
+    environment = {**own, PLAN_VARIABLE: plan.as_text()}
     child = subprocess.Popen([sys.executable, "-m", "lightning_emorec", *arguments], env=environment)
     try:
         return child.wait()

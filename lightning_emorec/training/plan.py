@@ -11,6 +11,19 @@ PLAN_VARIABLE = "EMOREC_PLAN"
 
 
 @dataclass(frozen=True)
+class Refit:
+    """A model's second training, on training and validation actors.
+
+    Attributes:
+        folder: Its run folder.
+        epochs: For how long, as the first training chose; 0 for a model that is solved.
+    """
+
+    folder: Path
+    epochs: int
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """Decisions that every rank must share; ranks and child processes re-run the script and would decide anew.
 
@@ -20,6 +33,8 @@ class RunPlan:
         left_out: Branch name -> why it is not fused.
         seconds: Stage -> seconds spent before the run's own trainer starts.
         warnings: What a reader of the run's figures must know.
+        refits: Branch name, or that of the run itself -> its refit; empty but with `refit`.
+        refit_of: Folder of the run that this one is the refit of.
     """
 
     folder: Path
@@ -27,6 +42,8 @@ class RunPlan:
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    refits: dict[str, Refit] = field(default_factory=dict)
+    refit_of: Path | None = None
 
     @classmethod
     def handed_over(cls) -> RunPlan | None:
@@ -41,6 +58,8 @@ class RunPlan:
             plan["left_out"],
             plan["seconds"],
             plan["warnings"],
+            {name: Refit(Path(refit["folder"]), refit["epochs"]) for name, refit in plan["refits"].items()},
+            plan["refit_of"] and Path(plan["refit_of"]),
         )
 
     def as_text(self) -> str:

@@ -37,9 +37,12 @@ def collect(cell: Cell) -> None:
         EmorecError: Logits that are kept are not those of the cell's clips.
     """
     parts = cell.fold.parts
+    refits = _metrics(cell.run.folder).get("refit", {})
     for branch, folder in cell.stores.items():
+        refit = refits.get(branch if folder != cell.run.folder else folder.name)
+        tested = folder.with_name(refit["folder"]) if refit else folder
         val = _load(logits_file(folder, "val"), parts.val, cell.run)
-        test = _load(logits_file(folder, "test"), parts.test, cell.run)
+        test = _load(logits_file(tested, "test"), parts.test, cell.run)
         val.save(branch_file(cell.folder, branch, "val"))
         test.save(branch_file(cell.folder, branch, "test"))
     for branch, steps in cell.inner.items():

@@ -1,0 +1,22 @@
+"""Splits by actor: whom to train on, whom to validate on, whom to test on."""
+
+from lightning_emorec.splits.actor_lists import ActorLists
+from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
+from lightning_emorec.splits.published import Published
+from lightning_emorec.splits.split import PARTS, Parts, Split, canonical
+from lightning_emorec.splits.without_validation import UnvalidatedParts, WithoutValidation
+
+__all__ = [
+    "PARTS",
+    "TEST_ACTORS",
+    "ActorLists",
+    "Folds",
+    "KFold",
+    "Parts",
+    "Published",
+    "Scheme",
+    "Split",
+    "UnvalidatedParts",
+    "WithoutValidation",
+    "canonical",
+]

@@ -1,0 +1,108 @@
+"""Whom to train on, whom to validate on, whom to test on: what every split does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import ClassVar, get_args
+
+from lightning_emorec.types import Clip, EmorecError, Part
+
+PARTS: tuple[Part, ...] = get_args(Part)
+LEARNED_FROM: tuple[Part, ...] = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Clips by part, each in the order of the corpus.
+
+    Attributes:
+        required: Parts that must have clips.
+        train: Clips to learn from.
+        val: Clips to choose by.
+        test: Clips to test on, once; none if any actor of the test is absent.
+        absent_test_actors: Actors whom the split tests on and the corpus lacks.
+
+    Raises:
+        EmorecError: No clips to train or to validate on.
+    """
+
+    required: ClassVar[tuple[Part, ...]] = LEARNED_FROM
+
+    train: list[Clip]
+    val: list[Clip]
+    test: list[Clip]
+    absent_test_actors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for part in self.required:
+            if not getattr(self, part):
+                raise EmorecError(f"clips in the part {part!r}", "none", "change data.split or data.corpus")
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The clips of all parts."""
+        return [*self.train, *self.val, *self.test]
+
+    @property
+    def actors(self) -> dict[Part, list[str]]:
+        """The actors of each part, in natural order."""
+        return {part: natural(clip.actor for clip in getattr(self, part)) for part in PARTS}
+
+
+class Split(ABC):
+    """A choice of actors for each part."""
+
+    shared_actor_fix: ClassVar[str] = "name each actor in one list of data.split"
+
+    @abstractmethod
+    def actors(self, clips: Sequence[Clip]) -> dict[Part, list[str]]:
+        """Choose the `canonical` actors of each part; those of the test need not be present."""
+
+    def parts(self, clips: Sequence[Clip]) -> Parts:
+        """Part the clips; those of an actor in no part are left out.
+
+        Raises:
+            EmorecError: An actor is in two parts, a training or validation actor is absent, or one of these
+                two parts is empty.
+        """
+        actors, present = self.actors(clips), actors_in(clips)
+        self._check_disjoint(actors)
+        absent = {part: [actor for actor in actors[part] if actor not in present] for part in PARTS}
+        for part in LEARNED_FROM:
+            if absent[part]:
+                found = f"no clips of actor {', '.join(absent[part])}"
+                raise EmorecError(f"clips of every actor in {part!r}", found, "add them or change data.split")
+        chosen = {part: [clip for clip in clips if canonical(clip.actor) in actors[part]] for part in PARTS}
+        test = [] if absent["test"] else chosen["test"]
+        return Parts(chosen["train"], chosen["val"], test, absent["test"])
+
+    def _check_disjoint(self, actors: dict[Part, list[str]]) -> None:
+        for actor in natural(chain.from_iterable(actors.values())):
+            parts = [part for part in PARTS if actor in actors[part]]
+            if len(parts) > 1:
+                found = f"actor {actor} in {' and '.join(parts)}"
+                raise EmorecError("every actor in one part only", found, self.shared_actor_fix)
+
+
+def canonical(actor: int | str) -> str:
+    """Name an actor so that 1, "1" and "01" are one; names that are no numbers stay as they are."""
+    name = str(actor)
+    return str(int(name)) if name.isdecimal() else name
+
+
+def natural(actors: Iterable[str]) -> list[str]:
+    """Sort and drop repeats, numbers first and by value."""
+    return sorted(set(actors), key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name))
+
+
+def actors_in(clips: Iterable[Clip]) -> list[str]:
+    """The `canonical` actors of clips, in natural order."""
+    return natural(canonical(clip.actor) for clip in clips)
+
+
+def sexes_in(clips: Iterable[Clip]) -> dict[str, str]:
+    """The sex of each actor, where the corpus labels it."""
+    return {canonical(clip.actor): clip.labels["sex"] for clip in clips if "sex" in clip.labels}
