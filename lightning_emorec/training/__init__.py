@@ -1,9 +1,16 @@
 """Run folders, and the training of the branches that a fusion lacks."""
 
+from lightning_emorec.training.agree import Leader, agree
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.group import leave_group
+from lightning_emorec.training.launch import (
+    Launch,
+    environment_alone,
+    refuse_other_ranks,
+    use_processes_of,
+)
 from lightning_emorec.training.missing import branch_run
 from lightning_emorec.training.overrides import override, overrides_by_branch, take_override_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -14,16 +21,24 @@ from lightning_emorec.training.run_config import (
     with_config_of_checkpoint,
 )
 from lightning_emorec.training.run_folder import is_done, locked, mark_done, write_atomically
+from lightning_emorec.training.sync_batch_norm import SyncBatchNormPlugin
+from lightning_emorec.training.together import Processes
 
 __all__ = [
     "PLAN_VARIABLE",
     "AtomicCheckpointIO",
+    "Launch",
+    "Leader",
     "MetricsCsv",
+    "Processes",
     "RunConfig",
     "RunPlan",
+    "SyncBatchNormPlugin",
+    "agree",
     "branch_run",
     "decide",
     "decide_judging",
+    "environment_alone",
     "is_done",
     "leave_group",
     "locked",
@@ -31,8 +46,10 @@ __all__ = [
     "override",
     "overrides_by_branch",
     "refuse_other_hyperparameters",
+    "refuse_other_ranks",
     "refuse_other_tasks",
     "take_override_flags",
+    "use_processes_of",
     "with_config_of_checkpoint",
     "write_atomically",
 ]

@@ -20,6 +20,7 @@ from lightning_emorec.branches import (
     resolve_spec,
 )
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.training.agree import Leader
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
 from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
@@ -33,13 +34,14 @@ Config = dict[str, Any]
 BRANCHES = "branches"  # folder of trained branches, among the runs
 
 
-def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
+def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Leader | None = None) -> RunPlan:
     """Choose the run folder, and train the branches that a fusion lacks.
 
     Args:
         config: The run's resolved config; the configs of branches are inlined and resolved.
         data: Its datamodule.
         held: Gets the lock on the run folder.
+        leader: To the other processes, where several were started together.
 
     Raises:
         EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
@@ -52,7 +54,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
-        return replace(_decide_fusion(config, branches, data, clips, held), warnings=warnings)
+        return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.tasks, data.parts, "error")
     print_ = fingerprint(config, clips, branch_features(spec))
@@ -79,7 +81,12 @@ def _warn(config: Config) -> list[str]:
 
 
 def _decide_fusion(
-    config: Config, branches: Mapping[str, Config], data: EmotionDataModule, clips: str, held: ExitStack
+    config: Config,
+    branches: Mapping[str, Config],
+    data: EmotionDataModule,
+    clips: str,
+    held: ExitStack,
+    leader: Leader | None,
 ) -> RunPlan:
     specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
     names, left_out = available_branches(
@@ -91,7 +98,7 @@ def _decide_fusion(
     for name in names:
         folders[name] = Path(config["runs"]) / BRANCHES / f"{name}-{prints[name]}"
         run = {**branches[name], "runs": config["runs"], "name": f"{BRANCHES}/{folders[name].name}"}
-        if spent := train_branch(name, run, folders[name]):
+        if spent := train_branch(name, run, folders[name], leader):
             seconds[f"branch {name}"] = spent
     return RunPlan(folder, folders, left_out, seconds)
 

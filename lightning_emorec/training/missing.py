@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +15,9 @@ import yaml
 from lightning_emorec.audio import paths_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio, resolve_spec
 from lightning_emorec.splits import Parts
+from lightning_emorec.training.agree import Leader
+from lightning_emorec.training.children import run_fit
+from lightning_emorec.training.launch import environment_alone
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
 from lightning_emorec.types import EmorecError, Tasks, UnavailableError
@@ -42,6 +43,8 @@ def branch_run(branch: Config, fused: Config) -> Config:
     run = deepcopy(branch)
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
         run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
+    wanted = (part["trainer"].get("sync_batchnorm") for part in (run, fused))
+    run["trainer"]["sync_batchnorm"] = any(wanted)  # asked of the branch, or of all: it is about the devices
     run["seed_everything"] = fused["seed_everything"]
     run["test_after_fit"] = False  # test clips are heard once, when every choice is made
     return run
@@ -91,8 +94,15 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     branch_class(spec).check_available(spec["init_args"])
 
 
-def train_branch(name: str, config: Config, folder: Path) -> float:
+def train_branch(name: str, config: Config, folder: Path, leader: Leader | None) -> float:
     """Train a branch in a child process, unless its folder is done.
+
+    Args:
+        name: Of the branch.
+        config: Of its run.
+        folder: Of its run.
+        leader: To the other processes, where several were started together: each has a child, and these train
+            the branch together.
 
     Returns:
         Seconds spent; 0 if the branch was there.
@@ -106,7 +116,9 @@ def train_branch(name: str, config: Config, folder: Path) -> float:
     log.info("branch %s: training in %s", name, folder)
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
-    code = _run(["fit", "--config", str(folder / "config.yaml")], RunPlan(folder))
+    environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
+    environment[PLAN_VARIABLE] = RunPlan(folder).as_text()
+    code = run_fit(folder / "config.yaml", environment)
     if code:
         raise EmorecError(
             f"branch {name} to finish",
@@ -114,13 +126,3 @@ def train_branch(name: str, config: Config, folder: Path) -> float:
             "run the same command again: it goes on from the branch's last epoch",
         )
     return time.monotonic() - start
-
-
-def _run(arguments: Iterable[str], plan: RunPlan) -> int:
-    environment = {**os.environ, PLAN_VARIABLE: plan.as_text()}
-    child = subprocess.Popen([sys.executable, "-m", "lightning_emorec", *arguments], env=environment)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.wait()  # Ctrl-C reached the child too: let it leave a checkpoint that can be read
-        raise
