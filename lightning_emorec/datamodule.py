@@ -222,6 +222,11 @@ class EmotionDataModule(LightningDataModule):
             self._reader(part),
         )
         trainer = self.trainer
+        if training and trainer and trainer.world_size > 1 and trainer.is_global_zero:
+            each, ranks = self.batch_size, trainer.world_size
+            log.info(
+                "a step takes %d clips, %d on each of %d ranks; lr is as given", each * ranks, each, ranks
+            )
         sampler = DrawSampler(
             clips=len(dataset),
             weights=weights,
@@ -236,7 +241,7 @@ class EmotionDataModule(LightningDataModule):
             sampler=sampler,
             num_workers=self.workers,
             persistent_workers=training and self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
             collate_fn=collate_with(self._features()),
             # Workers get their own generator: a loader that draws from torch's would shift the model's draws.
             generator=torch.Generator().manual_seed(self.seed),

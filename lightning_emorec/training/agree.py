@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +54,7 @@ def agree(decide: Callable[[Leader | None], RunPlan], held: ExitStack) -> RunPla
     store = meet(launch)
     if launch.rank:
         return follow(store)
-    leader = held.enter_context(Leader(store))
+    leader = held.enter_context(Leader(store, launch.world - 1))
     plan = _own_plan(lambda: decide(leader), held)
     leader.share(plan)
     return plan
@@ -90,7 +90,7 @@ def meet(launch: Launch, patience_s: float = JOIN_S) -> Store:
     except DistError as error:
         place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         found = f"process {launch.rank} alone at {place} after {patience_s:.0f} s"
-        fix = "start the command on every machine, and see that each can reach that address"
+        fix = "start the command in every process (torchrun, srun); see that each can reach that address"
         raise EmorecError(f"{launch.world} processes that meet", found, fix) from error
     return PrefixStore(f"emorec/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
@@ -102,10 +102,12 @@ class Leader:
 
     Args:
         store: Where the others listen.
+        listeners: How many others there are.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, listeners: int) -> None:
         self._store = store
+        self._listeners = listeners
         self._said = 0
         self._shared = False
         self._over = threading.Event()
@@ -120,12 +122,11 @@ class Leader:
     ) -> None:
         self._over.set()
         self._heart.join()
-        if kind is None or self._shared:  # later, the process group itself notices that one is missing
-            return
-        if isinstance(error, SystemExit) and not error.code:
-            self._say({"do": "end"})
-        else:
-            self._say({"do": "stop", "why": str(error) or kind.__name__})
+        with suppress(DistError):  # the launcher keeps the store, and is gone: it ends the others too
+            if kind is not None and not self._shared:  # later, the process group notices who is missing
+                ends = isinstance(error, SystemExit) and not error.code
+                self._say({"do": "end"} if ends else {"do": "stop", "why": str(error) or kind.__name__})
+            self._wait_for_listeners()
 
     def fit_environment(self, folder: Path) -> dict[str, str]:
         """Tell the others to start the `fit` of a branch, whose config is in its folder, and join them.
@@ -146,12 +147,18 @@ class Leader:
         self._store.set(f"order/{self._said}", json.dumps(order))
         self._said += 1
 
-    def _beat(self) -> None:
-        while not self._over.wait(BEAT_S):
-            try:
-                self._store.add("beat", 1)
-            except DistError:  # the launcher, which keeps the store, is gone; it ends us too
+    def _wait_for_listeners(self) -> None:
+        """Stay, as the store may end with this process, until the others have heard everything, or have ended."""
+        start = time.monotonic()
+        while self._store.add("heard", 0) < self._said * self._listeners:
+            if time.monotonic() - start > BEAT_S:
                 return
+            time.sleep(0.05)
+
+    def _beat(self) -> None:
+        with suppress(DistError):  # as above
+            while not self._over.wait(BEAT_S):
+                self._store.add("beat", 1)
 
 
 def follow(store: Store, silence_s: float = SILENCE_S) -> RunPlan:
@@ -183,7 +190,7 @@ def follow(store: Store, silence_s: float = SILENCE_S) -> RunPlan:
             raise EmorecError(
                 "a plan from the first process", f"it stopped: {order['why']}", "see its output"
             )
-    raise AssertionError("unreachable: the orders do not end")
+    raise RuntimeError("the orders do not end")  # type checkers cannot know
 
 
 def _orders(store: Store, silence_s: float) -> Iterator[Order]:
@@ -194,6 +201,7 @@ def _orders(store: Store, silence_s: float) -> Iterator[Order]:
         except (DistError, TimeoutError) as error:
             found = str(error) if isinstance(error, TimeoutError) else "the connection to it lost"
             raise EmorecError("a plan from the first process", found, "see its output") from error
+        store.add("heard", 1)
         yield cast(Order, json.loads(text))
         number += 1
 

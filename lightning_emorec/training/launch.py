@@ -46,7 +46,7 @@ class Launch:
         if TorchElasticEnvironment.detect():
             rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
             return cls(rank, world, int(os.environ.get("GROUP_WORLD_SIZE", "1")))
-        if not SLURMEnvironment.detect():
+        if not SLURMEnvironment.detect() or "SLURM_PROCID" not in os.environ:
             return None
         try:
             slurm = SLURMEnvironment()
@@ -74,6 +74,9 @@ def use_processes_of(launch: Launch | None, trainer: Any) -> None:
         EmorecError: They ask for other processes than were started, or for several machines without a launcher.
     """
     if launch is None:
+        if SLURMEnvironment.detect():  # Lightning would look for the task's number, and crash
+            fix = "put srun before the command, or unset SLURM_NTASKS"
+            raise EmorecError("srun to start the tasks of a Slurm allocation", "a process without it", fix)
         if trainer.num_nodes > 1 and "LOCAL_RANK" not in os.environ:
             expected = "torchrun or srun to start a run on several machines"
             fix = "see docs/scaling.md, or set trainer.num_nodes 1"

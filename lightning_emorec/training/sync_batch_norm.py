@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import torch
 from lightning.pytorch.plugins.layer_sync import TorchSyncBatchNorm
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import Module
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class SyncBatchNormPlugin(TorchSyncBatchNorm):
-    """What `trainer.sync_batchnorm` asks for; PyTorch's own works on GPUs only."""
+    """What `trainer.sync_batchnorm` asks for: PyTorch's own on GPUs, and `CpuSyncBatchNorm`, as that refuses CPUs."""
 
     def apply(self, model: Module) -> Module:
         """Make every batch norm of a model one over all ranks."""
-        model = super().apply(model)
+        if next(model.parameters()).device.type != "cpu":
+            return super().apply(model)
         for module in model.modules():
-            if type(module) is nn.SyncBatchNorm:
-                module.__class__ = AnywhereSyncBatchNorm  # the same state, another forward
+            if isinstance(module, _BatchNorm):
+                module.__class__ = CpuSyncBatchNorm  # the same state, another forward
         return model
 
 
-class AnywhereSyncBatchNorm(nn.SyncBatchNorm):
-    """PyTorch's, and the same by differentiable sums over ranks where that refuses, on CPUs."""
+class CpuSyncBatchNorm(_BatchNorm):
+    """Batch normalisation in which mean and variance are differentiable sums over ranks."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, ...) -> the same shape."""
-        if inputs.device.type != "cpu" or not self.training or not distributed.is_initialized():
+        if not self.training or not distributed.is_initialized():
             return super().forward(inputs)
         dims = [0, *range(2, inputs.dim())]
         shape = [1, -1, *[1] * (inputs.dim() - 2)]
@@ -42,8 +44,15 @@ class AnywhereSyncBatchNorm(nn.SyncBatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        if self.running_mean is not None and self.running_var is not None:
-            self.num_batches_tracked += 1  # type: ignore[operator]
+        if (
+            self.running_mean is not None
+            and self.running_var is not None
+            and self.num_batches_tracked is not None
+        ):
+            self.num_batches_tracked.add_(1)
             share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, share)
             self.running_var.lerp_(variance, share)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Of any number of dimensions: it stands for every kind."""
