@@ -118,6 +118,9 @@ def _do(verb: str, args: list[str]) -> object:
     """
     from jsonargparse import ArgumentParser
 
+    from lightning_emorec.training import refuse_other_ranks
+
+    refuse_other_ranks(verb)
     if "--" in args:
         cut = args.index("--")
         args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]

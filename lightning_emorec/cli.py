@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,19 +28,21 @@ from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training import (
-    PLAN_VARIABLE,
     AtomicCheckpointIO,
     LastCheckpoint,
+    Launch,
+    Leader,
+    Processes,
     RunConfig,
     RunPlan,
+    SyncBatchNormPlugin,
     add_run_arguments,
+    agree,
     branch_run,
     decide,
     decide_judging,
     decide_refit,
-    is_done,
     leave_group,
-    locked,
     loggers_of,
     mark_done,
     override,
@@ -50,6 +51,7 @@ from lightning_emorec.training import (
     refuse_other_tasks,
     take_flags,
     train_branch,
+    use_processes_of,
     with_config_of_checkpoint,
     write_atomically,
 )
@@ -113,43 +115,37 @@ class EmorecCLI(LightningCLI):
         if (file := plain.pop("resolve_to")) is not None:
             write_atomically(Path(file), yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
             raise SystemExit(0)
+        use_processes_of(Launch.of_environment(), config.trainer)
         if self.subcommand == "fit":
             refuse_other_hyperparameters(config.ckpt_path, plain["model"])
         else:
             config.verbose = False  # our table says it better
             refuse_other_tasks(config.ckpt_path, self._datamodule(plain).tasks)
-        handed_over = RunPlan.handed_over()
-        if handed_over is None:
-            self.plan = self._decide(plain)
-            os.environ[PLAN_VARIABLE] = self.plan.as_text()
-            self.held.callback(os.environ.pop, PLAN_VARIABLE, None)
-        else:
-            self.plan = handed_over
-            if _rank() == 0:
-                self.held.enter_context(locked(self.plan.folder))
-            if is_done(self.plan.folder):
-                raise SystemExit(0)
+        self.plan = agree(lambda leader: self._decide(plain, leader), self.held)
         self.run_config = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         self._place_checkpoints(config, plain)
         if issubclass(branch_class(plain["model"]), ClosedFormBranch):
-            # What is solved needs one device: DDP refuses a module that no gradient reaches. Branches keep theirs.
-            config.trainer.devices, config.trainer.num_nodes, config.trainer.strategy = 1, 1, "auto"
+            self.processes = Processes.taken_from(config.trainer)
         seed_everything(
             draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False
         )
 
     def after_instantiate_classes(self) -> None:
-        """Give a fusion its branches; go on from the last epoch where there is one."""
+        """Give a fusion its branches; go on from the last epoch where there is one; solve in one process."""
         if isinstance(self.model, FusionModule) and self.plan.branches:
             self.model.use_trained(self.plan.branches)
         if self.subcommand == "fit":
             self._resume(self.config_init.fit)
+        if isinstance(self.model, ClosedFormBranch):
+            self.processes.go_on_alone(self.model, self.datamodule, str(self.plan.folder))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer, with our logger, checkpoint writer and config callback."""
         given = self._get(self.config_init, "trainer")
         logger = loggers_of(given.logger, self.plan.folder, self.run_config, self.held)
         plugins = [*(given.plugins or []), AtomicCheckpointIO()]
+        if given.sync_batchnorm:
+            plugins.append(SyncBatchNormPlugin())
         callbacks = [*(given.callbacks or []), RunConfig(self.run_config), LastCheckpoint(self.plan.folder)]
         return super().instantiate_trainer(
             logger=logger or False,
@@ -188,7 +184,7 @@ class EmorecCLI(LightningCLI):
         """Train the refit of a run that is no fusion, whose branches have had theirs; this ends the run."""
         if self.refit_config is not None:
             name, refit = next(iter(self.plan.refits.items()))
-            train_branch(f"{name} (refit)", self.refit_config, refit.folder, refit_of=self.plan.folder)
+            train_branch(f"{name} (refit)", self.refit_config, refit.folder, None, self.plan.folder)
             mark_done(self.plan.folder)
 
     def _finish(self, before_refit: BeforeRefit | None = None) -> None:
@@ -206,13 +202,13 @@ class EmorecCLI(LightningCLI):
         self.seconds[stage] = now - self.started
         self.started = now
 
-    def _decide(self, plain: dict[str, Any]) -> RunPlan:
+    def _decide(self, plain: dict[str, Any], leader: Leader | None) -> RunPlan:
         if self.subcommand != "fit":
             return decide_judging(plain, str(self.subcommand), self.held)
         data = self._datamodule(plain)
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))
-        plan = decide(plain, data, self.held)
+        plan = decide(plain, data, self.held, leader)
         self.started += sum(plan.seconds.values())  # the branches' time is told apart
         return plan
 
@@ -267,10 +263,6 @@ class EmorecCLI(LightningCLI):
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
         if self.config.subcommand != "fit":
             super()._parse_ckpt_path()
-
-
-def _rank() -> int:
-    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def run(args: list[str]) -> EmorecCLI:

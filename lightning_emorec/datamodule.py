@@ -25,7 +25,14 @@ from lightning_emorec.dataset import (
     collate_with,
     labels,
 )
-from lightning_emorec.features import Feature, FeatureCache, FeatureReader, LazyValues
+from lightning_emorec.features import (
+    Feature,
+    FeatureCache,
+    FeatureReader,
+    LazyValues,
+    limit_cores,
+    wait_for_ranks,
+)
 from lightning_emorec.splits import Parts, Split
 from lightning_emorec.types import Clip, EmorecError, Part, Tasks
 
@@ -101,6 +108,7 @@ class EmotionDataModule(LightningDataModule):
         self.on_error = on_error
         self.skipped: dict[str, str] = {}  # clip id -> what is wrong with its audio
         self.prepared_s = 0.0  # spent by `prepare_data`
+        self._complete = False  # features that the ranks compute together
         self._parts: Parts | None = None
 
     @property
@@ -154,15 +162,43 @@ class EmotionDataModule(LightningDataModule):
         return [counts[name] for name in self.tasks[task]]
 
     def prepare_data(self) -> None:
-        """Fetch the corpus, decode its audio once and compute the features the model needs. One process a node."""
+        """Fetch the corpus, decode its audio once, and compute the features the model needs. One process a machine.
+
+        Of several processes each computes its share of the features, in `setup`.
+        """
         start = time.monotonic()
         self.corpus.prepare()
         clips = self.parts.clips
         if self._hears() != "nothing":
             self.audio.prepare(paths_of(with_audio(clips)))
-        reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
-        reader.fill(clips)
+        if not self._shared:
+            self._read(self._features()).fill(clips)
         self.prepared_s += time.monotonic() - start
+
+    def setup(self, stage: str) -> None:
+        """Compute, together with the other ranks, the features the model needs.
+
+        First each computes its share of all. What machines without a common cache folder then lack, the ranks of
+        each machine share among themselves.
+        """
+        trainer = self.trainer
+        if trainer is None or not self._shared or self._complete:
+            return
+        if any(feature.cached for feature in self._features()):
+            start = time.monotonic()
+            limit_cores(trainer.num_devices)
+            for share in (
+                (trainer.global_rank, trainer.world_size),
+                (trainer.local_rank, trainer.num_devices),
+            ):
+                self._read(self._features()).fill(self.parts.clips, share)
+                wait_for_ranks()
+            self.prepared_s += time.monotonic() - start
+        self._complete = True
+
+    def lacks(self, features: list[Feature]) -> bool:
+        """Whether some of these features are yet to be computed."""
+        return self._read(features).lacks(self.parts.clips)
 
     def training_features(self) -> dict[str, LazyValues]:
         """Feature key -> the values of all usable training clips, read one by one as they are asked for."""
@@ -215,6 +251,11 @@ class EmotionDataModule(LightningDataModule):
             self._reader(part),
         )
         trainer = self.trainer
+        if training and trainer and trainer.world_size > 1 and trainer.is_global_zero:
+            each, ranks = self.batch_size, trainer.world_size
+            log.info(
+                "a step takes %d clips, %d on each of %d ranks; lr is as given", each * ranks, each, ranks
+            )
         sampler = DrawSampler(
             clips=len(dataset),
             weights=weights,
@@ -229,16 +270,23 @@ class EmotionDataModule(LightningDataModule):
             sampler=sampler,
             num_workers=self.workers,
             persistent_workers=training and self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
             collate_fn=collate_with(self._features()),
             # Workers get their own generator: a loader that draws from torch's would shift the model's draws.
             generator=torch.Generator().manual_seed(self.seed),
         )
 
     def _reader(self, part: Part) -> FeatureReader:
-        reader = FeatureReader(FeatureCache(self.cache), self._features(), self.audio.at(FEATURE_RATE_HZ))
+        reader = self._read(self._features())
         reader.index(self.clips(part))
         return reader
+
+    def _read(self, features: list[Feature]) -> FeatureReader:
+        return FeatureReader(FeatureCache(self.cache), features, self.audio.at(FEATURE_RATE_HZ))
+
+    @property
+    def _shared(self) -> bool:
+        return self.trainer is not None and self.trainer.world_size > 1
 
     def _model(self) -> Branch | None:
         return cast("Branch", self.trainer.lightning_module) if self.trainer else None

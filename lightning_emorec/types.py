@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +105,21 @@ class Batch:
     labels: dict[str, Tensor]
     features: dict[str, Tensor | list[str]] = field(default_factory=dict)
     has_audio: Tensor | None = None
+
+    def pin_memory(self) -> Batch:
+        """The same in page-locked memory, from which a GPU fetches while it computes; PyTorch's loader calls it."""
+        return replace(
+            self,
+            index=self.index.pin_memory(),
+            audio=self.audio.pin_memory(),
+            lengths=self.lengths.pin_memory(),
+            labels={task: values.pin_memory() for task, values in self.labels.items()},
+            features={
+                key: values.pin_memory() if isinstance(values, Tensor) else values
+                for key, values in self.features.items()
+            },
+            has_audio=None if self.has_audio is None else self.has_audio.pin_memory(),
+        )
 
     def select(self, kept: Tensor) -> Batch:
         """Those clips of the batch for which `kept`, (batch,) bool, is true."""

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches.branch import Branch
+from lightning_emorec.branches.ranks import take_buffers_of_first
 from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
 
 
@@ -126,6 +127,10 @@ class GradientBranch(Branch):
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
+
+    def on_validation_start(self) -> None:
+        """Judge one and the same model on every rank."""
+        take_buffers_of_first(self)
 
     def rate_of(self, name: str) -> float:
         """Peak learning rate of a parameter; a branch with a pretrained part overrides this."""

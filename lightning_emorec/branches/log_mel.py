@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 
 from lightning_emorec.branches.pooling import frame_mask
+from lightning_emorec.branches.ranks import sum_over_ranks
 
 LOWEST_HZ = 40.0
 """Below lies no voice, only rumble."""
@@ -15,8 +16,8 @@ LOWEST_HZ = 40.0
 class LogMel(nn.Module):
     """Log-mel spectra, standardised by the mean and deviation of each mel over the training clips.
 
-    The statistics are those of all frames heard in training mode so far, so they settle within the first epoch,
-    travel in the state dict and leave a clip's loudness in place.
+    The statistics are those of all frames heard in training mode so far, on all ranks, so they settle within the
+    first epoch, travel in the state dict and leave a clip's loudness in place.
 
     Args:
         rate_hz: Sampling rate of the audio.
@@ -71,7 +72,10 @@ class LogMel(nn.Module):
             (batch, mels, frames) in training deviations, zero after each clip's end, and (batch,) the frames
             that are the clip's own: 1 + samples // hop.
         """
-        spectra = (self.power(audio) + self.floor).log()  # (batch, mels, frames)
+        with torch.autocast(
+            audio.device.type, enabled=False
+        ):  # half precision would blur sums over many frames
+            spectra = (self.power(audio.float()) + self.floor).log()  # (batch, mels, frames)
         lengths = 1 + lengths // self.hop
         own = frame_mask(lengths, spectra.shape[2])[:, None]  # (batch, 1, frames)
         if self.training:
@@ -83,12 +87,14 @@ class LogMel(nn.Module):
         return standardised * own, lengths
 
     def _hear(self, spectra: Tensor, own: Tensor) -> None:
-        # Chan et al. 1979: mean and variance of two sets together, from those of each.
-        frames = own.sum()
-        mean, variance = (moment.flatten() for moment in _moments(spectra, own, dim=(0, 2)))  # (mels,)
+        # Chan et al. 1979: mean and variance of two sets together, from those of each. A batch is that of all ranks.
+        total = (spectra * own).sum(dim=(0, 2))  # (mels,)
+        sums = sum_over_ranks(torch.cat([total, own.sum().to(total)[None]]))
+        mean, frames = sums[:-1] / sums[-1], sums[-1]
+        squares = sum_over_ranks(((spectra - mean[:, None]).square() * own).sum(dim=(0, 2)))
         share = frames / (self.frames_heard + frames)
         between = share * (1 - share) * (mean - self.mean).square()
-        self.variance.copy_((1 - share) * self.variance + share * variance + between)
+        self.variance.copy_((1 - share) * self.variance + share * squares / frames + between)
         self.mean.lerp_(mean, share)
         self.frames_heard.add_(frames)
 

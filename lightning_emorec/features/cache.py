@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -44,8 +44,19 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "features"
 
+    def missing(self, feature: Feature, clips: Sequence[Clip], digests: Sequence[str]) -> dict[str, Clip]:
+        """Digest -> clip whose value is missing or damaged; equal audio is there once."""
+        wanted = dict(zip(digests, clips, strict=True)) if feature.cached else {}
+        sound = _sound_digests(self._path(feature.stored_as)) if wanted else set()
+        return {digest: clip for digest, clip in wanted.items() if digest not in sound}
+
     def fill(
-        self, feature: Feature, clips: Sequence[Clip], digests: Sequence[str], audio: AudioStore
+        self,
+        feature: Feature,
+        clips: Sequence[Clip],
+        digests: Sequence[str],
+        audio: AudioStore,
+        show: bool = True,
     ) -> None:
         """Compute the values that are missing or damaged; a feature that is not cached is left alone.
 
@@ -54,18 +65,16 @@ class FeatureCache:
             clips: Clips whose values will be asked for.
             digests: Content digest of each clip's audio; equal audio is computed once.
             audio: Where the feature finds the decoded audio.
+            show: A progress bar; of several processes on one terminal, one has it.
 
         Raises:
             EmorecError: The disk is full or not writable, or a clip lacks what the feature is made from.
         """
-        if not feature.cached:
-            return
-        path = self._path(feature.stored_as)
-        sound = _sound_digests(path)
-        missing = {digest: clip for digest, clip in zip(digests, clips, strict=True) if digest not in sound}
+        missing = self.missing(feature, clips, digests)
         if not missing:
             return
-        with closing(_open(path)) as connection, _progress() as progress:
+        path = self._path(feature.stored_as)
+        with closing(_open(path)) as connection, _progress(show) as progress:
             values = feature.compute(list(missing.values()), audio)
             tracked = progress.track(values, total=len(missing), description=feature.activity)
             for digest, value in zip(missing, tracked, strict=True):
@@ -132,7 +141,8 @@ def _sound_digests(path: Path) -> set[str]:
         report = str(error)
     if report != "ok":
         log.warning("%s is damaged (%s): its values are computed anew", path, report)
-        path.replace(path.with_suffix(".damaged"))
+        with suppress(FileNotFoundError):  # another process was faster
+            path.replace(path.with_suffix(".damaged"))
         path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # it would be played into the new file
         return set()
     if damaged := [digest for digest, sound in checked.items() if not sound]:
@@ -171,9 +181,9 @@ def _code(error: sqlite3.DatabaseError) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _progress() -> Progress:
+def _progress(show: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=Console(stderr=True), disable=not show)
 
 
 def _pack(value: Value) -> bytes:

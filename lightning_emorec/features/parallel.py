@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from torch import distributed
 
 from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.types import Clip
@@ -44,3 +47,16 @@ def over_clips(
         return
     pool = joblib.Parallel(processes, "loky", return_as="generator", idle_worker_timeout=_IDLE_S)
     yield from pool(joblib.delayed(work)(sound) for sound in sounds)
+
+
+def limit_cores(processes: int) -> None:
+    """Leave to this process its part of the cores, where several on one machine compute features."""
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(max(1, joblib.cpu_count() // processes)))
+
+
+def wait_for_ranks() -> None:
+    """Wait until all ranks are here, however long: with features one may be hours ahead, and a group has minutes."""
+    if distributed.is_available() and distributed.is_initialized():
+        patient = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
+        distributed.barrier(patient)
+        distributed.destroy_process_group(patient)

@@ -58,13 +58,29 @@ class FeatureReader:
         self._digests: dict[str, str] = {}
         self._plain: dict[str, dict[str, Value]] = {}
 
-    def fill(self, clips: Sequence[Clip]) -> None:
-        """Compute what the cache lacks, of the clips that have audio."""
+    def fill(self, clips: Sequence[Clip], share: tuple[int, int] = (0, 1)) -> None:
+        """Compute what the cache lacks, of the clips that have audio.
+
+        Args:
+            clips: All of them.
+            share: (i, n): compute only every n-th distinct recording, from the i-th on, for other processes
+                compute the others.
+        """
         self.index(clips)
-        heard = with_audio(clips)
+        distinct = {self._digests[clip.id]: clip for clip in with_audio(clips) if clip.id in self._digests}
+        number, of = share
+        digests = list(distinct)[number::of]
         for feature in self.features.values():
             if feature.cached:
-                self.cache.fill(feature, heard, [self._digests[clip.id] for clip in heard], self.audio)
+                mine = [distinct[digest] for digest in digests]
+                self.cache.fill(feature, mine, digests, self.audio, show=number == 0)
+
+    def lacks(self, clips: Sequence[Clip]) -> bool:
+        """Whether the cache lacks a value of these clips."""
+        self.index(clips)
+        heard = [clip for clip in with_audio(clips) if clip.id in self._digests]
+        digests = [self._digests[clip.id] for clip in heard]
+        return any(self.cache.missing(feature, heard, digests) for feature in self.features.values())
 
     def index(self, clips: Sequence[Clip]) -> None:
         """Learn the digests of these clips, and the values that are read from the clips themselves."""

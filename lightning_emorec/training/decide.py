@@ -20,6 +20,7 @@ from lightning_emorec.branches import (
     resolve_spec,
 )
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.training.agree import Leader
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
 from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
@@ -35,13 +36,14 @@ Config = dict[str, Any]
 BRANCHES = "branches"  # folder of trained branches, among the runs
 
 
-def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
+def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Leader | None = None) -> RunPlan:
     """Choose the run folder, and train the branches that a fusion lacks.
 
     Args:
         config: The run's resolved config; the configs of branches are inlined and resolved.
         data: Its datamodule.
         held: Gets the lock on the run folder.
+        leader: To the other processes, where several were started together.
 
     Raises:
         EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
@@ -55,7 +57,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack) -> RunPlan:
     clips = describe_clips(data.parts, data.audio)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
-        return replace(_decide_fusion(config, branches, data, clips, held), warnings=warnings)
+        return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.tasks, data.parts, "error")
     print_ = fingerprint(config, clips, branch_origins(spec))
@@ -85,7 +87,12 @@ def _check(config: Config) -> list[str]:
 
 
 def _decide_fusion(
-    config: Config, branches: Mapping[str, Config], data: EmotionDataModule, clips: str, held: ExitStack
+    config: Config,
+    branches: Mapping[str, Config],
+    data: EmotionDataModule,
+    clips: str,
+    held: ExitStack,
+    leader: Leader | None,
 ) -> RunPlan:
     specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
     names, left_out = available_branches(
@@ -93,7 +100,7 @@ def _decide_fusion(
     )
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
-    store = _Store(Path(config["runs"]))
+    store = _Store(Path(config["runs"]), leader)
     folders = {name: store.trained(name, branches[name], prints[name]) for name in names}
     refits = {}
     if config["refit"]:
@@ -127,15 +134,16 @@ def decide_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tu
 class _Store:
     """Trains branches among the `runs`, each in the folder that its fingerprint names, and notes the seconds."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, leader: Leader | None) -> None:
         self.runs = runs
+        self.leader = leader
         self.seconds: dict[str, float] = {}
 
     def trained(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
         folder = self.runs / BRANCHES / f"{name}-{print_}"
         label = f"{name} (refit)" if refit_of else name
         run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
-        if spent := train_branch(label, run, folder, refit_of):
+        if spent := train_branch(label, run, folder, self.leader, refit_of):
             self.seconds[f"branch {label}"] = spent
         return folder
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +15,12 @@ import yaml
 from lightning_emorec.audio import paths_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio, resolve_spec
 from lightning_emorec.splits import Parts
+from lightning_emorec.training.agree import Leader
+from lightning_emorec.training.children import run_fit
+from lightning_emorec.training.launch import environment_alone
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
-from lightning_emorec.types import EmorecError, Stopped, Tasks, UnavailableError
+from lightning_emorec.types import EmorecError, Tasks, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +47,14 @@ SHARED_TRAINER = (
     "enable_model_summary",
 )
 
-# Lightning leaves these in a process that has started other ranks; a child with them would wait for those.
-OF_A_RANK = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"}
-
 
 def branch_run(branch: Config, fused: Config) -> Config:
     """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches."""
     run = deepcopy(branch)
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
         run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
+    wanted = (part["trainer"].get("sync_batchnorm") for part in (run, fused))
+    run["trainer"]["sync_batchnorm"] = any(wanted)  # asked of the branch, or of all: it is about the devices
     run["seed_everything"] = fused["seed_everything"]
     run["trainer"]["logger"] = (
         None  # one command, one W&B run: the fused run's shows the branch's metrics.csv
@@ -108,13 +108,17 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     branch_class(spec).check_available(spec["init_args"])
 
 
-def train_branch(name: str, config: Config, folder: Path, refit_of: Path | None = None) -> float:
+def train_branch(
+    name: str, config: Config, folder: Path, leader: Leader | None, refit_of: Path | None = None
+) -> float:
     """Train a branch in a child process, unless its folder is done.
 
     Args:
         name: Of the branch.
         config: Of its run.
         folder: Of its run.
+        leader: To the other processes, where several were started together: each has a child, and these train
+            the branch together.
         refit_of: Folder of the run that this one is the refit of.
 
     Returns:
@@ -129,7 +133,9 @@ def train_branch(name: str, config: Config, folder: Path, refit_of: Path | None 
     log.info("branch %s: training in %s", name, folder)
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
-    code = _run(["fit", "--config", str(folder / "config.yaml")], RunPlan(folder, refit_of=refit_of))
+    environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
+    environment[PLAN_VARIABLE] = RunPlan(folder, refit_of=refit_of).as_text()
+    code = run_fit(folder / "config.yaml", environment)
     if code:
         raise EmorecError(
             f"branch {name} to finish",
@@ -137,18 +143,3 @@ def train_branch(name: str, config: Config, folder: Path, refit_of: Path | None 
             "run the same command again: it goes on from the branch's last epoch",
         )
     return time.monotonic() - start
-
-
-def _run(arguments: Iterable[str], plan: RunPlan) -> int:
-    own = {variable: value for variable, value in os.environ.items() if variable not in OF_A_RANK}
-    environment = {**own, PLAN_VARIABLE: plan.as_text()}
-    child = subprocess.Popen([sys.executable, "-m", "lightning_emorec", *arguments], env=environment)
-    try:
-        return child.wait()
-    except Stopped:
-        child.terminate()  # a scheduler may have told this process alone
-        child.wait()
-        raise
-    except KeyboardInterrupt:
-        child.wait()  # Ctrl-C reached the child too: let it leave a checkpoint that can be read
-        raise

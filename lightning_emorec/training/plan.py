@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 PLAN_VARIABLE = "EMOREC_PLAN"
@@ -49,8 +49,11 @@ class RunPlan:
     def handed_over(cls) -> RunPlan | None:
         """The plan that the launching process left in the environment, if this is another process of its run."""
         text = os.environ.get(PLAN_VARIABLE)
-        if text is None:
-            return None
+        return None if text is None else cls.of_text(text)
+
+    @classmethod
+    def of_text(cls, text: str) -> RunPlan:
+        """The plan that `as_text` wrote."""
         plan = json.loads(text)
         return cls(
             Path(plan["folder"]),
@@ -62,6 +65,11 @@ class RunPlan:
             plan["refit_of"] and Path(plan["refit_of"]),
         )
 
+    def anywhere(self) -> RunPlan:
+        """The same for a process in another working directory."""
+        branches = {name: folder.resolve() for name, folder in self.branches.items()}
+        return replace(self, folder=self.folder.resolve(), branches=branches)
+
     def as_text(self) -> str:
-        """What `handed_over` reads."""
+        """What `of_text` reads."""
         return json.dumps(asdict(self), default=str)

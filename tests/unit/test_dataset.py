@@ -87,3 +87,11 @@ def test_a_peak_is_scaled_to_one_and_silence_stays(peak: float) -> None:
     audio = np.array([0, -peak, peak / 2], dtype=np.float32)
     scaled = FrontEnd(16000, None, True, 4.0)(audio)
     assert np.abs(scaled).max() == (1.0 if peak else 0.0)
+
+
+def test_a_step_of_two_ranks_takes_the_clips_of_one_step_of_one_process() -> None:
+    alone = list(sampler(12))
+    first, second = (list(sampler(12, replicas=2, rank=rank)) for rank in range(2))
+    for step in range(3):  # 4 clips a step: 2 a rank
+        both = first[2 * step : 2 * step + 2] + second[2 * step : 2 * step + 2]
+        assert sorted(both) == sorted(alone[4 * step : 4 * step + 4])

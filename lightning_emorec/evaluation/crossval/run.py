@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lightning_emorec.evaluation.crossval.cells import Cell
 from lightning_emorec.evaluation.crossval.lock import try_lock
 from lightning_emorec.evaluation.crossval.work import Work
+from lightning_emorec.training import environment_alone
 from lightning_emorec.types import EmorecError
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class _Pool:
 
 def environments(jobs: int) -> list[dict[str, str]]:
     """One for each job: a share of the cores, and one of the GPUs in turn."""
-    own = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    own = {**environment_alone(os.environ), "PYTHONUNBUFFERED": "1"}
     if jobs == 1:
         return [own]
     own.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))

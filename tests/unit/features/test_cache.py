@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import soundfile
 from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
-from lightning_emorec.features import Feature, FeatureCache, Options, Value
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Options, Value
 from lightning_emorec.features import cache as cache_module
 from lightning_emorec.types import Clip, EmorecError
 
@@ -227,3 +228,26 @@ def test_a_cache_survives_pickling(cache: FeatureCache) -> None:
     fill(cache, Counting(), "a")
     twin: FeatureCache = pickle.loads(pickle.dumps(cache))
     assert twin.get(Counting().stored_as, "digest of a") == {"id": "a"}
+
+
+def test_a_share_is_computed_without_the_others(cache: FeatureCache, tmp_path: Path) -> None:
+    feature = Counting()
+    clips = []
+    for name in "abcde":
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, np.full(800, ord(name) / 200, dtype=np.float32), 16000)
+        clips.append(Clip(id=name, actor="1", path=path))
+    reader = FeatureReader(cache, [feature], AudioStore(tmp_path, 16000))
+    reader.fill(clips, share=(1, 2))
+    assert feature.computed == ["b", "d"]
+    assert reader.lacks(clips)
+    reader.fill(clips, share=(0, 2))
+    assert feature.computed == ["b", "d", "a", "c", "e"]
+    assert not reader.lacks(clips)
+
+
+def test_a_process_that_is_not_the_first_shows_no_progress_bar(
+    cache: FeatureCache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.fill(Counting(), clips_of("a"), ["a"], AudioStore(cache.folder, 16000), show=False)
+    assert "counting clips" not in capsys.readouterr().err

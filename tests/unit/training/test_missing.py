@@ -7,7 +7,12 @@ import pytest
 
 from lightning_emorec.branches import TranscriptGru
 from lightning_emorec.splits import Parts
-from lightning_emorec.training.missing import available_branches, branch_run
+from lightning_emorec.training.missing import (
+    SHARED_DATA,
+    SHARED_TRAINER,
+    available_branches,
+    branch_run,
+)
 from lightning_emorec.types import Clip, UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
@@ -31,6 +36,19 @@ def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_
     assert (run["seed_everything"], run["data"]["corpus"], run["data"]["batch_size"]) == (7, "fused", 64)
     assert (run["trainer"]["accelerator"], run["trainer"]["max_epochs"]) == ("gpu", 9)
     assert run["test_after_fit"] is False
+
+
+@pytest.mark.parametrize(("asked_of_branch", "asked_of_all"), [(True, False), (False, True)])
+def test_batch_norms_are_synchronised_where_the_branch_or_the_fused_run_asks(
+    asked_of_branch: bool, asked_of_all: bool
+) -> None:
+    fused = {
+        "seed_everything": 7,
+        "data": dict.fromkeys(SHARED_DATA),
+        "trainer": {**dict.fromkeys(SHARED_TRAINER), "sync_batchnorm": asked_of_all},
+    }
+    run = branch_run({"model": {}, "trainer": {"sync_batchnorm": asked_of_branch}}, fused)
+    assert run["trainer"]["sync_batchnorm"] is True
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:

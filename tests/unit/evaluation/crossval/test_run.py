@@ -169,3 +169,11 @@ def test_a_fit_that_outlives_us_keeps_its_cell_locked(tmp_path: Path, fit: Any) 
     free.close()
     assert made.run.is_done
     assert at_work.advance()
+
+
+def test_children_are_no_part_of_a_launch_around_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    launched = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "WORLD_SIZE": "2", "SLURM_NTASKS": "2"}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    for environment in run._environments(jobs=2):
+        assert environment.keys().isdisjoint(launched)
