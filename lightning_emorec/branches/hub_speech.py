@@ -15,7 +15,7 @@ from lightning_emorec.branches.hub_weights import HubWeights, encoder_of
 from lightning_emorec.branches.pooling import frame_mask
 from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, linear_maps
 from lightning_emorec.branches.tuning import Tuning
-from lightning_emorec.types import EmorecError
+from lightning_emorec.types import EmorecError, UnavailableError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -153,9 +153,14 @@ class HubSpeech(PretrainedSpeech):
 
 
 def _normalises(source: str) -> bool:
+    """Whether clips are to be scaled: the files say so beside the weights, and models of one kind differ."""
     from transformers import AutoFeatureExtractor
 
-    return bool(AutoFeatureExtractor.from_pretrained(source).do_normalize)
+    try:
+        return bool(AutoFeatureExtractor.from_pretrained(source).do_normalize)
+    except OSError as error:
+        fix = "add it to the files: it says whether clips are scaled"
+        raise UnavailableError(f"a preprocessor_config.json in {source}", "none", fix) from error
 
 
 def _frames(samples: Count, config: PreTrainedConfig) -> Count:
