@@ -68,10 +68,9 @@ def test_a_sweep_in_which_every_trial_fails_says_why(
     with pytest.raises(SystemExit) as stop:
         main(["sweep", write_sweep(project), "--trials", "1", "--runs", str(project.runs)])
     assert stop.value.code == 2
-    assert (
-        "1 that failed, the first by: exit status" in (said := capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert "1 that failed, the first by: exit status" in said
     assert "expected a positive lr; found 0.0" in said
-    )
 
 
 @pytest.mark.parametrize(("flag", "value"), [("--trials", "0"), ("--jobs", "0")])
