@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lightning_emorec.branches import solved_on_file
 from lightning_emorec.evaluation.files import write_files
 from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.report import write_report
@@ -27,6 +28,9 @@ def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path], d
     write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
+    if results.refitted:
+        for name, parts in results.branches.items():
+            parts["val"].save(solved_on_file(folder, name))
     if judgement is None:
         mark_done(folder)
         return
