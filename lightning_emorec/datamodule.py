@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import torch
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -215,8 +216,16 @@ class EmotionDataModule(LightningDataModule):
         return self._loader("train")
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
-        """Batches of validation clips, as they are; an empty list, which Lightning passes over, if there are none."""
-        return self._loader("val") if self.parts.val else []
+        """Batches of validation clips, as they are; in a `fit` without any, no loader at all.
+
+        Raises:
+            EmorecError: There are none, and they are what was asked for.
+        """
+        if self.parts.val:
+            return self._loader("val")
+        if self.trainer and self.trainer.state.fn == TrainerFn.VALIDATING:
+            raise EmorecError("clips of validation actors", "none", "choose another data.split")
+        return []
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Batches of test clips, as they are.

@@ -21,7 +21,7 @@ from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.joint import Joint
 from lightning_emorec.branches.published_cnn import PublishedCnn
 from lightning_emorec.branches.speech_encoder import SpeechEncoder
-from lightning_emorec.branches.store import best_checkpoint, last_checkpoint, logits_file
+from lightning_emorec.branches.store import best_checkpoint, last_checkpoint, logits_file, solved_on_file
 from lightning_emorec.branches.text_transformer import TextTransformer
 from lightning_emorec.branches.tfidf_svc import TfidfSvc
 from lightning_emorec.branches.transcript_gru import TranscriptGru
@@ -61,4 +61,5 @@ __all__ = [
     "needs_audio",
     "require_no_epochs",
     "resolve_spec",
+    "solved_on_file",
 ]

@@ -23,3 +23,8 @@ def last_checkpoint(folder: Path) -> Path:
 def logits_file(folder: Path, part: Part) -> Path:
     """The logits of a part, as `PartLogits.save` writes them."""
     return folder / "logits" / f"{part}.pt"
+
+
+def solved_on_file(folder: Path, branch: str) -> Path:
+    """Validation logits that a fused run's rules were solved on, where its branches were refitted afterwards."""
+    return folder / "logits" / "solved_on" / f"{branch}.pt"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 
+from lightning_emorec.branches import solved_on_file
 from lightning_emorec.evaluation.files import write_files
 from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.publish import publish
@@ -38,6 +39,9 @@ def finish(
     write_files(results, judgement, folder)
     for part, logits in results.output.items():
         logits.save(folder / "logits" / f"{part}.pt")
+    if results.refitted:
+        for name, parts in results.branches.items():
+            parts["val"].save(solved_on_file(folder, name))
     if judgement is None:
         mark_done(folder)
         return

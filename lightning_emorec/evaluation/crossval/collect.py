@@ -37,12 +37,9 @@ def collect(cell: Cell) -> None:
         EmorecError: Logits that are kept are not those of the cell's clips.
     """
     parts = cell.fold.parts
-    refits = _metrics(cell.run.folder).get("refit", {})
     for branch, folder in cell.stores.items():
-        refit = refits.get(branch if folder != cell.run.folder else folder.name)
-        tested = folder.with_name(refit["folder"]) if refit else folder
         val = _load(logits_file(folder, "val"), parts.val, cell.run)
-        test = _load(logits_file(tested, "test"), parts.test, cell.run)
+        test = _load(logits_file(_tested_folder(cell, branch), "test"), parts.test, cell.run)
         val.save(branch_file(cell.folder, branch, "val"))
         test.save(branch_file(cell.folder, branch, "test"))
     for branch, steps in cell.inner.items():
@@ -65,6 +62,14 @@ def collect(cell: Cell) -> None:
     write_atomically(cell.folder / CELL, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def _tested_folder(cell: Cell, branch: str) -> Path:
+    """Where a branch's test logits are: in the folder of its refit, if the run has refitted it."""
+    folder = cell.stores[branch]
+    refits = _metrics(cell.run.folder).get("refit", {})
+    refit = refits.get(folder.name if folder == cell.run.folder else branch)
+    return folder.with_name(refit["folder"]) if refit else folder
+
+
 def _load(file: Path, clips: Sequence[Clip], run: Step) -> PartLogits:
     logits = PartLogits.load(file)
     if logits.clip_ids != [clip.id for clip in clips]:
@@ -75,11 +80,17 @@ def _load(file: Path, clips: Sequence[Clip], run: Step) -> PartLogits:
 
 
 def _seconds(cell: Cell) -> dict[str, float]:
-    """`fit` and `inner NAME` -> wall time that they took when they were computed."""
-    spent = {"fit": [cell.run], **{f"inner {name}": steps for name, steps in cell.inner.items()}}
+    """`fit` and `inner NAME` -> wall time that they took when they were computed; a fused `fit` counts its refits."""
+    spent = {
+        "fit": [cell.run.folder],
+        **{f"inner {name}": [step.folder for step in steps] for name, steps in cell.inner.items()},
+    }
+    for branch, folder in cell.stores.items():
+        if folder == cell.run.folder != (refit := _tested_folder(cell, branch)):
+            spent["refit"] = [refit]
     return {
-        label: round(sum(sum(_metrics(step.folder)["seconds"].values()) for step in steps), 2)
-        for label, steps in spent.items()
+        label: round(sum(sum(_metrics(folder)["seconds"].values()) for folder in folders), 2)
+        for label, folders in spent.items()
     }
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lightning_emorec.audio import AudioStore, with_audio
-from lightning_emorec.branches import Branch
+from lightning_emorec.branches import Branch, solved_on_file
+from lightning_emorec.evaluation.crossval.logits import select
 from lightning_emorec.evaluation.stress.conditions import (
     CONDITIONS,
     MISSING,
@@ -91,7 +92,7 @@ class StressTest:
         self.clips = with_audio(self.data.clips(part))
         self.kept = self._kept(part)
         self.clean = self._clean(part)
-        self.panel = Panel(subject.fusion, subject.task, self._clean("val") if subject.fusion else {})
+        self.panel = Panel(subject.fusion, subject.task, self._validation())
 
     def results(self, names: Sequence[str]) -> StressResults:
         """Judge under the named conditions."""
@@ -155,6 +156,16 @@ class StressTest:
     def _clean(self, part: Part) -> dict[str, PartLogits]:
         kept = self.kept if part == self.part else self._kept(part)
         return kept.get("clean", self.branches, partial(self._listen_clean, part))
+
+    def _validation(self) -> dict[str, PartLogits]:
+        """What rules are solved on again: of refitted branches, which have heard these clips, what was kept."""
+        if self.subject.fusion is None:
+            return {}
+        files = {name: solved_on_file(self.subject.folder, name) for name in self.branches}
+        if not all(file.is_file() for file in files.values()):
+            return self._clean("val")
+        ids = [clip.id for clip in with_audio(self.data.clips("val"))]
+        return {name: select(PartLogits.load(file), ids) for name, file in files.items()}
 
     def _kept(self, part: Part) -> KeptLogits:
         folder = self.subject.folder / "stress" / "kept" / f"{self.subject.identity}-{part}"

@@ -65,7 +65,11 @@ class Subject:
         if asked == "test" and not tested:
             found = f"{self.folder}, which was not tested"
             raise EmorecError("a run that has been tested", found, "give --part val")
-        return asked or ("test" if tested else "val")
+        part = asked or ("test" if tested else "val")
+        if part == "val" and not self.data.parts.val:
+            found = f"{self.folder}, where nobody validates"
+            raise EmorecError("a run with validation clips", found, "name the run that this is the refit of")
+        return part
 
 
 def load_subject(run: str, runs: str) -> Subject:

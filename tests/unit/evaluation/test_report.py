@@ -256,3 +256,25 @@ def test_the_classes_are_named_in_a_sentence(
     assert listed in words(
         page(replace(results, tasks={"emotion": classes}, output={"test": narrow}), tmp_path)
     )
+
+
+def test_a_fusion_of_refits_says_what_it_learned_from_and_what_it_scored_before(
+    refitted: RunResults, fused_page: str, tmp_path: Path
+) -> None:
+    html = page(refitted, tmp_path)
+    assert "Before refit" in html
+    assert "It learned from 5 speakers" in html
+    assert "trained once more, from the beginning" in html
+    assert "Before refit" not in fused_page
+    assert "It learned from 3 speakers" in fused_page
+
+
+def test_a_refit_says_that_nobody_validated(results: RunResults, tmp_path: Path) -> None:
+    alone = replace(
+        results,
+        output={"test": results.output["test"]},
+        actors={**results.actors, "val": []},
+        clip_counts={**results.clip_counts, "val": 0},
+    )
+    assert "Nobody validated" in page(alone, tmp_path)
+    assert "Nobody validated" not in page(results, tmp_path / "other")

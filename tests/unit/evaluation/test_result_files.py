@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.evaluation.files import write_files
+from lightning_emorec.evaluation.finish import finish
 from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.results import FusionSummary, RunResults
+from lightning_emorec.training import is_done
 
 PROBABILITIES = ["p_calm", "p_angry", "p_sad", "p_male", "p_female"]
 
@@ -134,3 +136,25 @@ def test_nothing_unfinished_is_left_behind(fused: RunResults, tmp_path: Path) ->
         "metrics.json",
         "predictions.csv",
     ]
+
+
+def test_metrics_hold_the_scores_before_the_refit_in_the_same_shape(
+    refitted: RunResults, fused: RunResults, tmp_path: Path
+) -> None:
+    write(refitted, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    before = metrics["before_refit"]
+    assert before["test"]["emotion"]["accuracy"] == pytest.approx(1 / 6, abs=1e-6)
+    assert before["branches"]["words"]["test"] == metrics["branches"]["sound"]["test"]
+    assert before["rules"].keys() == metrics["rules"].keys()
+    assert metrics["refit"]["sound"] == {"folder": "sound-2", "epochs": 9}
+    assert not {"refit", "before_refit"} & fused.metrics().keys()
+
+
+def test_a_refit_that_nobody_is_left_to_judge_has_metrics_and_is_done(
+    results: RunResults, tmp_path: Path
+) -> None:
+    finish(replace(results, output={}, clips={}), tmp_path, {})
+    assert {"val", "test", "intervals"}.isdisjoint(json.loads((tmp_path / "metrics.json").read_text()))
+    assert is_done(tmp_path)
+    assert not (tmp_path / "report.html").exists()

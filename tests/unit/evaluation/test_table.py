@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 
 from lightning_emorec.evaluation.intervals import Estimate, Interval
 from lightning_emorec.evaluation.judgement import judge
-from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.evaluation.results import BeforeRefit, RunResults
 from lightning_emorec.evaluation.table import print_results, results_table, split_table, with_interval
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
@@ -152,3 +152,26 @@ def test_intervals_fit_100_columns(fused: RunResults) -> None:
     lines = [line for line in text.splitlines() if "[" in line]
     assert len(lines) == 5  # the heading, two branches and two rules, each on one line
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_each_branch_and_rule_has_its_accuracy_before_the_refit(
+    refitted: RunResults, fused: RunResults, results: RunResults
+) -> None:
+    text = shown(refitted, 100)
+    assert "before refit" in text
+    assert {name: row(text, name)[-2:] for name in ("sound", "words")} == {
+        "sound": ["16.7", "75.0"],
+        "words": ["66.7", "25.0"],
+    }
+    assert "16.7" in row(text, "log_linear")
+    assert "before refit" not in shown(fused, 100)
+    alone = shown(replace(results, before_refit=BeforeRefit(fused.branches["words"]["test"])), 100)
+    assert row(alone, "test")[-1] == "16.7"
+    assert "16.7" not in row(alone, "validation")
+
+
+def test_validation_figures_of_a_fusion_of_refits_are_said_to_be_those_before(
+    refitted: RunResults, untested: RunResults
+) -> None:
+    assert "before the refit" in shown(replace(untested, refits=refitted.refits), 120)
+    assert "before the refit" not in shown(untested, 120)

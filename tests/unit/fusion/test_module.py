@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from lightning_emorec.branches import best_checkpoint, build_branch
 from lightning_emorec.fusion import RULES, Average, FusionModule, MaxConfidence
 from lightning_emorec.metrics import PartLogits
 from lightning_emorec.types import EmorecError
@@ -109,3 +110,29 @@ def test_no_branches_are_told() -> None:
 def test_a_branch_that_cannot_be_built_is_told(branch: dict[str, Any], said: str) -> None:
     with pytest.raises(EmorecError, match=said):
         FusionModule(TASKS, {"x": branch})
+
+
+def trained(folder: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    file = best_checkpoint(folder / str(seed))
+    file.parent.mkdir(parents=True)
+    torch.save({"state_dict": build_branch(CNN, TASKS).state_dict()}, file)
+    return folder / str(seed)
+
+
+def test_refitted_branches_take_the_places_and_the_rules_and_validation_logits_stay(tmp_path: Path) -> None:
+    module = FusionModule(TASKS, {"cnn": CNN})
+    module.use_trained({"cnn": trained(tmp_path, 1)})
+    module.configure_model()
+    rules = module.rules
+    kept = part([1.0, 0.0], [0.0, 1.0])
+    module.branch_results = {"cnn": {"train": kept, "val": kept, "test": kept}}
+    module.results = {"val": kept, "test": kept}
+    refitted = trained(tmp_path, 2)
+    module.use_refitted({"cnn": refitted})
+    for key, weight in torch.load(best_checkpoint(refitted))["state_dict"].items():
+        torch.testing.assert_close(module.branches["cnn"].state_dict()[key], weight, rtol=0, atol=0)
+    assert not any(weight.requires_grad for weight in module.parameters())
+    assert module.rules is rules
+    assert module.branch_results == {"cnn": {"val": kept}}
+    assert module.results == {"val": kept}

@@ -45,3 +45,10 @@ def test_a_checkpoint_inside_a_list_or_a_dict_counts_by_its_content(weights: Pat
 def test_a_name_that_is_no_file_counts_as_it_is() -> None:
     assert of_model(weights="roberta-base") != of_model(weights="distilbert-base-uncased")
     assert of_model(weights="roberta-base", dropout=0.1) == of_model(weights="roberta-base", dropout=0.1)
+
+
+def test_a_run_that_is_to_be_refitted_is_another_and_one_that_is_not_is_as_before_there_were_refits() -> None:
+    config: dict[str, Any] = {"model": {}, "data": {}, "trainer": {}, "seed_everything": 1}
+    plain = fingerprint(config, "clips", [])
+    assert fingerprint({**config, "refit": False}, "clips", []) == plain
+    assert fingerprint({**config, "refit": True}, "clips", []) != plain

@@ -24,8 +24,7 @@ NOT_HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper"
 
 
 def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_own_batch() -> None:
-    data = dict.fromkeys(["split", "rate_hz", "trim_db", "peak_normalise", "max_s", "workers", "cache"])
-    place = dict.fromkeys(["devices", "strategy", "num_nodes", "enable_progress_bar", "enable_model_summary"])
+    data, place = dict.fromkeys(SHARED_DATA), dict.fromkeys(SHARED_TRAINER)
     fused = {
         "seed_everything": 7,
         "data": {**data, "corpus": "fused", "batch_size": 1},

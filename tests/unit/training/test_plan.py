@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.training import PLAN_VARIABLE, RunPlan
+from lightning_emorec.training.plan import Refit
 
 
 def test_a_plan_survives_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,6 +15,8 @@ def test_a_plan_survives_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
         {"bert": "no weights"},
         {"branch cnn": 1.5},
         ["bert was trained on the corpus"],
+        {"cnn": Refit(Path("runs/branches/cnn-2"), 9)},
+        Path("runs/b"),
     )
     monkeypatch.setenv(PLAN_VARIABLE, plan.as_text())
     assert RunPlan.handed_over() == plan
