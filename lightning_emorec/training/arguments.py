@@ -27,4 +27,10 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         default=False,
         help="When all is chosen, train on training and validation actors, for the chosen number of epochs.",
     )
+    parser.add_argument(
+        "--branch_jobs",
+        type=int,
+        default=1,
+        help="How many of the branches that a fusion lacks are trained at a time.",
+    )
     parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lightning_emorec.branches import (
 )
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.training.agree import Leader
+from lightning_emorec.training.children import side_by_side
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
 from lightning_emorec.training.guards import refuse_shared_recordings, taught_on
 from lightning_emorec.training.missing import available_branches, train_branch
@@ -28,6 +30,7 @@ from lightning_emorec.training.plan import Refit, RunPlan
 from lightning_emorec.training.refit import describe_joined_clips, refit_folder, refit_run, require_validation
 from lightning_emorec.training.run_folder import claim_run_folder, write_atomically
 from lightning_emorec.training.wandb_run import check_logger
+from lightning_emorec.types import EmorecError
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Lea
         EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
             did not finish.
     """
+    if config["branch_jobs"] < 1:
+        raise EmorecError("branch_jobs of at least 1", str(config["branch_jobs"]), "mend branch_jobs")
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     require_validation(config, data.parts)
@@ -100,16 +105,22 @@ def _decide_fusion(
     )
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
-    store = _Store(Path(config["runs"]), leader)
-    folders = {name: store.trained(name, branches[name], prints[name]) for name in names}
-    refits = {}
-    if config["refit"]:
-        joined = describe_joined_clips(data)
-        for name in names:
-            run = refit_run(branches[name], folders[name])
-            print_ = fingerprint(run, joined, branch_origins(specs[name]))
-            again = store.trained(name, run, print_, refit_of=folders[name])
-            refits[name] = Refit(again, run["trainer"]["max_epochs"])
+    jobs = config["branch_jobs"] if leader is None else 1
+    store = _Store(Path(config["runs"]), leader, jobs)
+    joined = describe_joined_clips(data) if config["refit"] else None
+
+    def trained(name: str) -> tuple[Path, Refit | None]:
+        first = store.trained(name, branches[name], prints[name])
+        if joined is None:
+            return first, None
+        run = refit_run(branches[name], first)
+        print_ = fingerprint(run, joined, branch_origins(specs[name]))
+        again = store.trained(name, run, print_, refit_of=first)
+        return first, Refit(again, run["trainer"]["max_epochs"])
+
+    made = dict(zip(names, side_by_side([partial(trained, name) for name in names], jobs), strict=True))
+    folders = {name: first for name, (first, _) in made.items()}
+    refits = {name: again for name, (_, again) in made.items() if again is not None}
     return RunPlan(folder, folders, left_out, store.seconds, refits=refits)
 
 
@@ -134,16 +145,17 @@ def decide_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tu
 class _Store:
     """Trains branches among the `runs`, each in the folder that its fingerprint names, and notes the seconds."""
 
-    def __init__(self, runs: Path, leader: Leader | None) -> None:
+    def __init__(self, runs: Path, leader: Leader | None, jobs: int) -> None:
         self.runs = runs
         self.leader = leader
+        self.jobs = jobs
         self.seconds: dict[str, float] = {}
 
     def trained(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
         folder = self.runs / BRANCHES / f"{name}-{print_}"
         label = f"{name} (refit)" if refit_of else name
         run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
-        if spent := train_branch(label, run, folder, self.leader, refit_of):
+        if spent := train_branch(label, run, folder, self.leader, refit_of, self.jobs):
             self.seconds[f"branch {label}"] = spent
         return folder
 

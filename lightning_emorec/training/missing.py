@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
+LOG = "fit.log"
+"""In a branch's folder: what its `fit` said, if it was not the only one."""
+
 # What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
 SHARED_DATA = (
     "corpus",
@@ -109,7 +112,12 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
 
 
 def train_branch(
-    name: str, config: Config, folder: Path, leader: Leader | None, refit_of: Path | None = None
+    name: str,
+    config: Config,
+    folder: Path,
+    leader: Leader | None,
+    refit_of: Path | None = None,
+    jobs: int = 1,
 ) -> float:
     """Train a branch in a child process, unless its folder is done.
 
@@ -120,6 +128,8 @@ def train_branch(
         leader: To the other processes, where several were started together: each has a child, and these train
             the branch together.
         refit_of: Folder of the run that this one is the refit of.
+        jobs: How many are trained at a time. If there are others, the child writes what it says into its folder, and
+            takes its share of the cores.
 
     Returns:
         Seconds spent; 0 if the branch was there.
@@ -130,16 +140,23 @@ def train_branch(
     if is_done(folder):
         log.info("branch %s: reused from %s", name, folder)
         return 0.0
-    log.info("branch %s: training in %s", name, folder)
+    log_file = folder / LOG if jobs > 1 else None
+    log.info("branch %s: training in %s", name, log_file or folder)
+    if log_file:
+        config = {**config, "trainer": {**config["trainer"], "enable_progress_bar": False}}
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
     environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
     environment[PLAN_VARIABLE] = RunPlan(folder, refit_of=refit_of).as_text()
-    code = run_fit(folder / "config.yaml", environment)
+    if jobs > 1:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    code = run_fit(folder / "config.yaml", environment, log_file)
     if code:
         raise EmorecError(
             f"branch {name} to finish",
-            f"exit status {code} (see above)",
+            f"exit status {code} (see {log_file or 'above'})",
             "run the same command again: it goes on from the branch's last epoch",
         )
-    return time.monotonic() - start
+    spent = time.monotonic() - start
+    log.info("branch %s: trained in %.0f s", name, spent)
+    return spent

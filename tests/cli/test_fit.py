@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,20 @@ def test_a_fused_run_trains_its_branches_then_reuses_them(project: Project) -> N
     lr = "--model.init_args.overrides.text.model.init_args.lr=0.02"
     project.run("fit", "--config", project.config("fused"), lr)
     assert set(project.metrics("fused-3")["seconds"]) & {"branch text", "branch audio"} == {"branch text"}
+
+
+def test_branches_trained_side_by_side_are_those_trained_one_after_the_other(project: Project) -> None:
+    project.run("fit", "--config", project.config("fused"), "--branch_jobs", "2")
+    beside = project.metrics("fused")
+    said = {
+        path.parent.name.split("-")[0]: path.read_text() for path in project.runs.glob("branches/*/fit.log")
+    }
+    assert set(said) == {"audio", "text"}
+    shutil.rmtree(project.runs)
+    project.run("fit", "--config", project.config("fused"))
+    after = project.metrics("fused")
+    for part in ("val", "test", "branches"):
+        assert beside[part] == after[part]
 
 
 @pytest.mark.parametrize("config", ["audio", "fused"])

@@ -160,6 +160,7 @@ class CellMaker:
             "runs": str(self.runs),
             "seed_everything": seed,
             "test_after_fit": True,
+            "branch_jobs": 1,  # folds are what is done side by side
             "ckpt_path": None,
             "data": {**config["data"], "split": fold.spec},
         }
