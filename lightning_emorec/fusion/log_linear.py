@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.types import EmorecError
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 class LogLinear(FusionRule):
     """A log-linear pool, p(c|x) ∝ exp(Σ_m w_m log p_m(c|x) + b_c) with w >= 0 (Genest & Zidek 1986).
 
-    Weights and bias minimise the mean negative log-likelihood plus `ridge` Σ (w_m - 1/M)² and `bias_ridge`
+    Weights and bias minimise the mean negative log-likelihood plus `ridge` Σ (w_m - v_m)² and `bias_ridge`
     Σ b_c²: a multinomial logistic regression with tied weights, so convex, and the ridges leave one optimum.
     The sum of the weights is free, so it holds a temperature as well.
 
@@ -29,25 +30,34 @@ class LogLinear(FusionRule):
     bias, which holds it back: the actors it would be learned from are few.
 
     Args:
-        ridge: Pull of the weights towards 1/M, for M branches.
+        ridge: Pull of the weights towards the prior v.
+        prior: What a fusion is believed to be before it has seen a clip: `equal`, v = 1/M for each of M branches, or
+            `best`, 1 for the branch with the lowest negative log-likelihood and 0 for the others, which suits one
+            strong branch among weak ones.
         bias: Whether to learn a bias for each class. It costs more than it brings where validation actors are few;
             without it, one branch alone keeps its predictions.
         bias_ridge: Pull of the bias towards 0.
-        calibrate: Learn a temperature for each branch first: the weights hold one anyway, but are pulled towards 1/M,
-            which means more where the branches are equally sure.
+        calibrate: Learn a temperature for each branch first: the weights hold one anyway, but are pulled towards the
+            prior, which means more where the branches are equally sure.
 
     Raises:
         EmorecError: A ridge that is not positive.
     """
 
     def __init__(
-        self, ridge: float = 1e-3, bias: bool = False, bias_ridge: float = 1e-1, calibrate: bool = False
+        self,
+        ridge: float = 1e-3,
+        prior: Literal["equal", "best"] = "equal",
+        bias: bool = False,
+        bias_ridge: float = 1e-1,
+        calibrate: bool = False,
     ) -> None:
         super().__init__(calibrate)
         for name, value in (("ridge", ridge), ("bias_ridge", bias_ridge)):
             if not 0 < value < math.inf:
                 raise EmorecError(f"a positive {name}", str(value), f"change {name} of the rule LogLinear")
         self.ridge = ridge
+        self.prior = prior
         self.with_bias = bias
         self.bias_ridge = bias_ridge
         self.weights: list[float] = []
@@ -56,17 +66,22 @@ class LogLinear(FusionRule):
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
         """Solve for weights and bias."""
         branches, _, classes = log_p.shape
+        prior = np.full(branches, 1 / branches)
+        if self.prior == "best":
+            losses = [float(nll_loss(rows, labels)) for rows in log_p]
+            prior = np.eye(branches)[int(np.argmin(losses))]
         problem = Problem(
             log_p.detach().cpu().double().numpy(),
             labels.cpu().numpy(),
             np.array([self.ridge] * branches + [self.bias_ridge] * classes),
+            np.concatenate([prior, np.zeros(classes)]),
         )
         solution = problem.solve(problem.centre, self.with_bias)
         self.weights = solution[:branches].tolist()
         self.bias = solution[branches:].tolist()
 
     def keep_prior(self, branches: int, classes: int) -> None:
-        """Equal weights that sum to 1, and no bias: where the ridges pull to."""
+        """Equal weights that sum to 1, and no bias."""
         self.weights = [1 / branches] * branches
         self.bias = [0.0] * classes
 
@@ -109,17 +124,13 @@ class Problem:
         log_p: (branches, clips, classes) log-probabilities.
         labels: (clips,) class indices.
         ridges: (branches + classes,) pull of each parameter towards `centre`.
+        centre: (branches + classes,) prior weights, and a bias of 0.
     """
 
     log_p: Array
     labels: NDArray[np.int64]
     ridges: Array
-
-    @property
-    def centre(self) -> Array:
-        """Equal weights that sum to 1, and no bias."""
-        branches, _, classes = self.log_p.shape
-        return np.concatenate([np.full(branches, 1 / branches), np.zeros(classes)])
+    centre: Array
 
     def solve(self, start: Array, bias: bool) -> Array:
         """Find the optimum with w >= 0, and b = 0 unless `bias`; it does not depend on `start`."""

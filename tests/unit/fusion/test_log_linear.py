@@ -28,10 +28,13 @@ def noise(clips: int, scale: float = 2.0) -> Tensor:
     return scale * torch.randn(clips, CLASSES, generator=torch.Generator().manual_seed(99))
 
 
+CENTRE = np.array([0.5, 0.5, *[0.0] * CLASSES])
+
+
 def problem(ridge: float = 1e-3, bias_ridge: float = 1e-1) -> Problem:
     logits, labels = calibrated(200)
     both = torch.stack([2 * logits, noise(200)]).log_softmax(dim=-1).double()
-    return Problem(both.numpy(), labels.numpy(), np.array([ridge] * 2 + [bias_ridge] * CLASSES))
+    return Problem(both.numpy(), labels.numpy(), np.array([ridge] * 2 + [bias_ridge] * CLASSES), CENTRE)
 
 
 def test_the_gradient_is_that_of_the_objective() -> None:
@@ -52,7 +55,7 @@ def test_every_start_ends_at_the_same_optimum() -> None:
 def test_the_optimum_meets_the_karush_kuhn_tucker_conditions() -> None:
     logits, labels = calibrated(200)
     both = torch.stack([logits, -logits]).log_softmax(dim=-1).double()  # the second branch misleads
-    solved = Problem(both.numpy(), labels.numpy(), np.array([1e-3] * 2 + [1e-1] * CLASSES))
+    solved = Problem(both.numpy(), labels.numpy(), np.array([1e-3] * 2 + [1e-1] * CLASSES), CENTRE)
     optimum = solved.solve(solved.centre, bias=True)
     gradient = solved.objective(optimum)[1]
     assert optimum[1] == 0
@@ -129,6 +132,22 @@ def test_without_bias_there_is_none() -> None:
     rule = LogLinear(bias=False)
     rule.fit(logits[None], labels)
     assert rule.bias == [0] * CLASSES
+
+
+def test_a_strong_ridge_towards_the_best_branch_keeps_that_branch_alone() -> None:
+    logits, labels = calibrated(240)
+    rule = LogLinear(ridge=1e4, prior="best")
+    rule.fit(torch.stack([noise(240), 0.3 * logits, logits]), labels)
+    assert rule.weights == pytest.approx([0, 0, 1], abs=1e-3)
+
+
+def test_a_weak_ridge_forgets_the_prior() -> None:
+    logits, labels = calibrated(240)
+    both = torch.stack([noise(240), logits])
+    rules = [LogLinear(ridge=1e-9, prior="equal"), LogLinear(ridge=1e-9, prior="best")]
+    for rule in rules:
+        rule.fit(both, labels)
+    assert rules[0].weights == pytest.approx(rules[1].weights, abs=1e-3)
 
 
 def test_a_strong_ridge_keeps_the_weights_equal() -> None:
