@@ -123,4 +123,5 @@ class TunedBranch(GradientBranch):
         sound = torch.from_numpy(self.data.front_end(self.data.audio.load(path)))
         place = self.mix.projection.weight.device
         states, _ = self.speech(sound[None].to(place), torch.tensor([len(sound)], device=place))
-        return states[0].half().cpu().numpy()
+        kept: NDArray[np.float16] = states[0].half().cpu().numpy()
+        return kept

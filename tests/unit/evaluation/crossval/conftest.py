@@ -47,7 +47,7 @@ def subject(tmp_path: Path) -> Subject:
         audio=AudioStore(tmp_path / "cache", 16000),
         synthetic=False,
         branches={"sound": branch, "words": branch},
-        features={"sound": [], "words": []},
+        origins={"sound": [], "words": []},
         left_out={"more": "expected weights; found none; download them"},
     )
 
