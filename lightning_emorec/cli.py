@@ -237,7 +237,7 @@ class EmorecCLI(LightningCLI):
         overrides = overrides_by_branch(
             {**(config.model.init_args.overrides or {}), **self.flags.branches}, branches
         )
-        config.model.init_args.branches = branches = {k: v for k, v in branches.items() if v is not None}
+        config.model.init_args.branches = branches = {k: v for k, v in branches.items() if v != "skip"}
         fused, parser = self._dump(config), self._parser("fit")
         for name, branch in branches.items():
             own = branch if isinstance(branch, dict) else self._dump(parser.parse_path(branch))

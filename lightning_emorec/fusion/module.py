@@ -42,8 +42,8 @@ class FusionModule(ClosedFormBranch):
 
     Args:
         tasks: Task name -> class names.
-        branches: Name -> a branch's config (a RUN file, its contents, or just class_path and init_args); null leaves
-            out a branch that another config names.
+        branches: Name -> a branch's config (a RUN file, its contents, or just class_path and init_args); `skip`
+            leaves out a branch that another config names.
             The hyper-parameters that a checkpoint carries hold class_path and init_args only, and the weights
             are in the checkpoint's own state: it needs no other file.
         rule: Makes the module's logits; the log-linear pool by default.
@@ -61,13 +61,13 @@ class FusionModule(ClosedFormBranch):
     def __init__(
         self,
         tasks: Tasks,
-        branches: dict[str, Path_fr | dict[str, Any] | None],
+        branches: dict[str, Path_fr | dict[str, Any] | Literal["skip"]],
         rule: FusionRule | None = None,
         missing_branch: Literal["skip", "error"] = "error",
         overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(tasks)
-        given = {name: config for name, config in branches.items() if config is not None}
+        given = {name: config for name, config in branches.items() if config != "skip"}
         if not given:
             raise EmorecError("at least one branch to fuse", "none", "add to model.init_args.branches")
         rule = rule or LogLinear()
@@ -283,7 +283,7 @@ class FusionModule(ClosedFormBranch):
         return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)
 
 
-def _spec(config: Path_fr | dict[str, Any]) -> dict[str, Any]:
+def _spec(config: Path_fr | dict[str, Any] | str) -> dict[str, Any]:
     """The class_path and init_args of a branch's config, whichever form it has."""
     content = config if isinstance(config, dict) else yaml.safe_load(Path(config).read_text(encoding="utf8"))
     spec = content.get("model", content)

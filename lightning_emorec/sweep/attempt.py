@@ -19,6 +19,7 @@ from lightning_emorec.training.run_folder import is_done
 
 FIT = [sys.executable, "-m", "lightning_emorec", "fit"]
 LOG = "fit.log"
+BEGIN = "\n== "  # before the command of each start
 RUN = "run"  # folder of the run, within that of the trial
 
 PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
@@ -39,7 +40,8 @@ class Attempt:
     ) -> None:
         self.trial = claim.trial
         self.folder = claim.folder
-        self.epoch = 0  # the last that was reported, counted from 1
+        frozen = shared.study.get_trials(deepcopy=False)[claim.trial.number]
+        self.epoch = frozen.last_step or 0  # the last that was reported, counted from 1
         self._shared = shared
         self._lock = claim.lock
         self._started = time.monotonic()
@@ -55,13 +57,13 @@ class Attempt:
         """Report the epochs that are new, and stop the child if they are poor; whether the trial has ended."""
         code = 0 if self._child is None else self._child.poll()
         if code is None:
-            if self._falls_behind():
+            if self._report(self._logged()):
                 self._stop()
                 self._tell(TrialState.PRUNED)
                 return True
             return False
         if code:
-            self._fail(f"exit status {code}: {self._last_line()}")
+            self._fail(f"exit status {code}: {self._last_words()}")
             return True
         logged = self._logged()
         if logged:
@@ -85,26 +87,25 @@ class Attempt:
                 self._child.wait()
         self._lock.close()
 
-    def _falls_behind(self) -> bool:
-        return self._report(self._logged()) and self.trial.should_prune()
-
     def _logged(self) -> list[tuple[int, float]]:
         return read_column(self.run / "metrics.csv", self._shared.file.metric)
 
     def _report(self, logged: list[tuple[int, float]]) -> bool:
-        """Report the best score so far after each epoch that is new; whether any is.
+        """Report the best score so far after each epoch that is new; whether the trial should be stopped.
 
-        The best, since it is the best epoch's checkpoint that counts.
+        The best, since it is the best epoch's checkpoint that counts. The pruner is asked after each epoch, also of a
+        trial that has ended: it is then that it notes what the trial reached, to measure others by.
         """
         better = max if self._shared.file.goal == "maximize" else min
-        known = self.epoch
         so_far: list[float] = []
+        poor = False
         for epoch, value in sorted(dict(logged).items()):
             so_far = [better([*so_far, value])]
-            if epoch + 1 > known:
+            if epoch + 1 > self.epoch:
                 self.trial.report(so_far[0], epoch + 1)
                 self.epoch = epoch + 1
-        return self.epoch > known
+                poor = poor or self.trial.should_prune()
+        return poor
 
     def _tell(self, state: TrialState, value: float | None = None) -> None:
         self.trial.set_user_attr("seconds", round(time.monotonic() - self._started, 1))
@@ -135,7 +136,7 @@ class Attempt:
             *("--name", str(self.run.relative_to(runs)), "--runs", str(runs), "--trainer.logger=null"),
         ]
         with (self.folder / LOG).open("ab") as output:
-            output.write(f"\n== {' '.join(command)}\n".encode())
+            output.write(f"{BEGIN}{' '.join(command)}\n".encode())
             output.flush()
             return subprocess.Popen(
                 command,
@@ -147,6 +148,9 @@ class Attempt:
                 start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
             )
 
-    def _last_line(self) -> str:
-        lines = (self.folder / LOG).read_text(encoding="utf8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "nothing said")
+    def _last_words(self) -> str:
+        """What the child said went wrong: its last error of ours, wherever a traceback has it, else its last line."""
+        said = (self.folder / LOG).read_text(encoding="utf8", errors="replace").rpartition(BEGIN)[2]
+        lines = [line.strip() for line in said.split("\n")[1:] if line.strip()]
+        ours = [line for line in lines if "expected " in line and "; found " in line]
+        return (ours or lines or ["nothing said"])[-1]

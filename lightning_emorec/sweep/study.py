@@ -162,9 +162,8 @@ class SharedStudy:
                     "values to choose from, for a grid", f"a range for {name}", "use --sampler tpe"
                 )
         points = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-        if not self.study.get_trials(deepcopy=False):
-            for point in points:
-                self.study.enqueue_trial(point)
+        for point in points:
+            self.study.enqueue_trial(point, skip_if_exists=True)
         return len(points)
 
     def _begin(self, fit_args: list[str]) -> None:

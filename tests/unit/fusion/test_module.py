@@ -89,13 +89,13 @@ def test_a_rule_given_as_an_object_is_the_chosen_one() -> None:
     assert FusionModule(TASKS, {"gru": GRU}, rule=Average()).rule_name == "average"
 
 
-def test_a_branch_set_to_null_is_left_out() -> None:
-    assert list(FusionModule(TASKS, {"gru": GRU, "cnn": None}).specs) == ["gru"]
+def test_a_branch_to_skip_is_left_out() -> None:
+    assert list(FusionModule(TASKS, {"gru": GRU, "cnn": "skip"}).specs) == ["gru"]
 
 
 def test_no_branches_are_told() -> None:
     with pytest.raises(EmorecError, match="at least one branch to fuse"):
-        FusionModule(TASKS, {"gru": None})
+        FusionModule(TASKS, {"gru": "skip"})
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ if x != 12:
     for epoch in range(int(given.get("epochs", 3))):
         metrics.open("a").write(f"{epoch},{x / 100 + epoch / 1000}\\n")
         time.sleep(float(given.get("nap", 0)))
+    if x == 11:
+        time.sleep(60)  # until it is stopped
     metrics.open("a").write(f"{epoch + 1},{x / 100}\\n")
 (folder / "done").touch()
 """

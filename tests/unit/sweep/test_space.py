@@ -37,7 +37,7 @@ def test_a_parameter_means_what_it_means_to_wandb(given: dict[str, Any], meant: 
         ({"min": 0}, "found min; mend"),
         ({}, "found nothing"),
         (0.1, "found 0.1"),
-        ({"min": 0, "max": 1, "q": 0.1}, "max, min for uniform; found min, max, q"),
+        ({"min": 0, "max": 1, "q": 0.1}, "max, min for int_uniform; found min, max, q"),
         ({"parameters": {"a": {"value": 1}}}, "found parameters"),
         ({"min": "1e-4", "max": 1.0}, "1e-4 is written 1.0e-4"),
         ({"min": 2, "max": 1}, "min <= max"),
