@@ -123,7 +123,7 @@ def tiny(folder: Path) -> list[str]:
         f"--data.corpus={json.dumps(corpus)}",
         f"--data.split={json.dumps(split)}",
         "--trainer.accelerator=cpu",
-        "--model.init_args.branches.audio_cnn=null",
+        "--model.init_args.branches.audio_cnn=skip",
         f"{overrides}.transcript_gru.trainer.max_epochs=1",
         *(f"{overrides}.{name}.model.init_args.transcript=reference" for name in KEPT),
     ]
