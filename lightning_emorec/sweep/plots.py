@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, svg
 
@@ -28,7 +29,7 @@ def history_figure(scores: Mapping[int, tuple[float, bool]], metric: str, goal: 
             axes.scatter(list(cut), list(cut.values()), color=ORANGE, s=20, marker="x", label="stopped early")
         axes.step(list(whole), so_far, where="post", color=GREY, label="best so far")
         axes.set(xlabel="trial", ylabel=metric)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid()
         axes.figure.legend(loc="outside upper center", ncols=3)
 

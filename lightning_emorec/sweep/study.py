@@ -14,6 +14,7 @@ from typing import IO, Literal
 
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lightning_emorec.evaluation.crossval.lock import try_lock
@@ -83,7 +84,7 @@ class SharedStudy:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         with self.locked():
             self._begin(fit_args)
-            backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+            backend = JournalFileBackend(str(folder / JOURNAL))
             self.study = optuna.create_study(
                 storage=optuna.storages.JournalStorage(backend),
                 study_name=file.name,
