@@ -2,6 +2,7 @@
 
 from lightning_emorec.training.agree import Leader, agree
 from lightning_emorec.training.arguments import add_run_arguments
+from lightning_emorec.training.averaging import AveragedWeights
 from lightning_emorec.training.checkpoint_io import AtomicCheckpointIO
 from lightning_emorec.training.csv_logger import MetricsCsv
 from lightning_emorec.training.decide import decide, decide_judging, decide_refit
@@ -31,6 +32,7 @@ from lightning_emorec.training.wandb_run import WandbRun, flat
 __all__ = [
     "PLAN_VARIABLE",
     "AtomicCheckpointIO",
+    "AveragedWeights",
     "LastCheckpoint",
     "Launch",
     "Leader",
