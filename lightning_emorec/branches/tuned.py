@@ -120,7 +120,9 @@ class TunedBranch(GradientBranch):
     @torch.no_grad()
     def _states(self, path: Path) -> NDArray[np.float16]:
         """(frames, layers, states) of a training clip as it is."""
-        sound = torch.from_numpy(self.data.front_end(self.data.audio.load(path)))
+        sound = torch.tensor(
+            self.data.front_end(self.data.audio.load(path))
+        )  # decoded audio cannot be written to
         place = self.mix.projection.weight.device
         states, _ = self.speech(sound[None].to(place), torch.tensor([len(sound)], device=place))
         kept: NDArray[np.float16] = states[0].half().cpu().numpy()
