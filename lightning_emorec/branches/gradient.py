@@ -89,6 +89,7 @@ class GradientBranch(Branch):
         for task, rows in logits.items():
             labelled = labels[task] != UNLABELLED
             if not labelled.any():
+                total = total + 0 * rows.sum()  # DDP waits for a gradient of every head on every rank
                 continue
             total = total + self.loss_weights.get(task, 1.0) * cross_entropy(
                 rows[labelled],

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Self, cast
 
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
-from torch.distributed import DistError, DistStoreError, PrefixStore, Store
+from torch.distributed import DistError, DistStoreError
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from lightning_emorec.training.children import run_fit
@@ -67,9 +68,8 @@ def _own_plan(decide: Callable[[], RunPlan], held: ExitStack) -> RunPlan:
         os.environ[PLAN_VARIABLE] = plan.as_text()
         held.callback(os.environ.pop, PLAN_VARIABLE, None)
         return plan
-    if (
-        os.environ.get("LOCAL_RANK", "0") == "0"
-    ):  # Lightning's own ranks share the lock of the one that made them
+    # Ranks that Lightning made rely on the lock of the one that made them.
+    if os.environ.get("LOCAL_RANK", "0") == "0":
         held.enter_context(locked(plan.folder))
     if is_done(plan.folder):
         raise SystemExit(0)
@@ -84,9 +84,7 @@ def meet(launch: Launch, patience_s: float = JOIN_S) -> Store:
     """
     patience = timedelta(seconds=patience_s)
     try:
-        store, _, _ = next(
-            iter(rendezvous("env://", launch.rank, launch.world, timeout=patience))  # type: ignore[no-untyped-call]
-        )
+        store, _, _ = next(iter(rendezvous("env://", launch.rank, launch.world, timeout=patience)))
     except DistError as error:
         place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         found = f"process {launch.rank} alone at {place} after {patience_s:.0f} s"
@@ -212,7 +210,7 @@ def _await(store: Store, key: str, silence_s: float) -> bytes:
     while True:
         try:
             store.wait([key], timedelta(seconds=min(BEAT_S, silence_s)))
-            return cast(bytes, store.get(key))
+            return store.get(key)
         except DistStoreError as error:  # not yet
             if (now := store.add("beat", 0)) != beats:
                 beats, heard = now, time.monotonic()

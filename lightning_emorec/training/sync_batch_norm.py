@@ -40,7 +40,8 @@ class CpuSyncBatchNorm(_BatchNorm):
         variance = all_reduce(deviations.square().sum(dims)) / count  # type: ignore[no-untyped-call]
         self._remember(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
         normalised = deviations * (variance + self.eps).rsqrt().view(shape)
-        return normalised * self.weight.view(shape) + self.bias.view(shape)
+        scaled: Tensor = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return scaled
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:

@@ -53,27 +53,17 @@ class Processes:
         Raises:
             SystemExit: In all other processes.
         """
-        if self._worth_it(model, data):
-            trainer = Trainer(**self._arguments(), default_root_dir=folder)
-            if trainer.world_size > 1:
-                trainer.predict(model, datamodule=data, return_predictions=False)  # of no batch: it sets up
-                rank = trainer.global_rank
-                leave_group()
-                leave_launch()
-                if rank:
-                    raise SystemExit(0)
-                return
-        launch = Launch.of_environment()
+        trainer = Trainer(**self._arguments(), default_root_dir=folder)
+        if trainer.world_size > 1 and _have_work(model, data):
+            trainer.predict(model, datamodule=data, return_predictions=False)  # of no batch: it sets up
+            first = trainer.is_global_zero
+            leave_group()
+        else:
+            launch = Launch.of_environment()
+            first = launch is None or launch.rank == 0
         leave_launch()
-        if launch is not None and launch.rank:
+        if not first:
             raise SystemExit(0)
-
-    def _worth_it(self, model: ClosedFormBranch, data: EmotionDataModule) -> bool:
-        """Whether to start, or to stay in, several processes; in all of them alike."""
-        if isinstance(model, FusionModule):  # its branches have computed them
-            return False
-        started = "LOCAL_RANK" in os.environ or Launch.of_environment() is not None
-        return started or data.lacks(model.features)
 
     def _arguments(self) -> Mapping[str, Any]:
         return {
@@ -87,3 +77,11 @@ class Processes:
             "enable_progress_bar": False,
             "enable_model_summary": False,
         }
+
+
+def _have_work(model: ClosedFormBranch, data: EmotionDataModule) -> bool:
+    """Whether to start several processes, or to go on in those that were started; in all of them alike."""
+    if isinstance(model, FusionModule):  # its branches have computed its features
+        return False
+    started = "LOCAL_RANK" in os.environ or Launch.of_environment() is not None
+    return started or data.lacks(model.features)
