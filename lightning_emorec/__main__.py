@@ -149,6 +149,7 @@ def _log_to_terminal() -> None:
         ".*does not have many workers.*",
         ".*log_every_n_steps.*",
         ".*predict returned None.*",
+        ".*Total length of `list` across ranks is zero.*",  # a fit without validation
     ):
         warnings.filterwarnings("ignore", message=noise)
     # Lightning tells each checkpoint it reads, twice; its warnings stay.

@@ -7,17 +7,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import ArgumentParser
 
-from lightning_emorec.splits import (
-    PARTS,
-    TEST_ACTORS,
-    ActorLists,
-    Folds,
-    KFold,
-    Parts,
-    Published,
-    Split,
-    WithoutValidation,
-)
+from lightning_emorec.splits import TEST_ACTORS, ActorLists, Folds, KFold, Parts, Published, Split
 from lightning_emorec.types import Clip, EmorecError, Part
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "split"
@@ -297,35 +287,3 @@ def test_every_configured_split_parts_all_of_ravdess(name: str) -> None:
         Clip(clip.id, clip.actor, None, part="train" if int(clip.actor) > 4 else "val") for clip in ravdess()
     ]
     assert configured(name).parts(clips).absent_test_actors == []
-
-
-def named(*actors: str) -> list[Clip]:
-    return [Clip(f"{place}-{actor}", actor, None) for place, actor in enumerate(actors)]
-
-
-def test_without_validation_those_who_validated_train_in_the_order_of_the_corpus() -> None:
-    clips = named("4", "1", "3", "2", "4", "1")
-    other = ActorLists(test=[3], val=[4])
-    parts = WithoutValidation(other).parts(clips)
-    assert [clip.id for clip in parts.train] == ["0-4", "1-1", "3-2", "4-4", "5-1"]
-    assert parts.val == []
-    assert parts.test == other.parts(clips).test
-    assert parts.actors == {"train": ["1", "2", "4"], "val": [], "test": ["3"]}
-
-
-def test_without_validation_absent_test_actors_stay_absent() -> None:
-    parts = WithoutValidation(ActorLists(test=[3, 9], val=[4])).parts(named("1", "3", "4"))
-    assert (parts.test, parts.absent_test_actors) == ([], ["9"])
-    assert [clip.actor for clip in parts.train] == ["1", "4"]
-
-
-def test_without_validation_an_actor_in_two_parts_is_still_refused() -> None:
-    with pytest.raises(EmorecError, match="actor 3 in train and test"):
-        WithoutValidation(ActorLists(test=[3], val=[4], train=[1, 3])).parts(named("1", "3", "4"))
-
-
-def test_without_validation_published_clips_of_shared_actors_change_their_part_alone() -> None:
-    clips = [Clip(str(row), "1", None, part=part) for row, part in enumerate(PARTS * 2)]
-    parts = WithoutValidation(Published(allow_shared_actors=True)).parts(clips)
-    assert [clip.id for clip in parts.train] == ["0", "1", "3", "4"]
-    assert [clip.id for clip in parts.test] == ["2", "5"]
