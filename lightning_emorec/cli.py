@@ -147,13 +147,16 @@ class EmorecCLI(LightningCLI):
         if given.sync_batchnorm:
             plugins.append(SyncBatchNormPlugin())
         callbacks = [*(given.callbacks or []), RunConfig(self.run_config), LastCheckpoint(self.plan.folder)]
-        return super().instantiate_trainer(
+        trainer = super().instantiate_trainer(
             logger=logger or False,
             plugins=plugins,
             callbacks=callbacks,
             default_root_dir=str(self.plan.folder),
             **kwargs,
         )
+        # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
+        trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
+        return trainer
 
     def before_fit(self) -> None:
         """Start the clock."""

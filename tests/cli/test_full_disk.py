@@ -32,7 +32,8 @@ def straight(tmp_path_factory: pytest.TempPathFactory, tones: Path) -> bytes:
 def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int) -> None:
     """Let the operating system refuse to write more than the beginning of a file, the `time`-th time it is due."""
     owner, _, name = target.rpartition(".")
-    write: Callable[..., None] = getattr(import_module(owner), name)
+    module = import_module(owner)  # by its name: a function may be exported under the same
+    write: Callable[..., None] = getattr(module, name)
     due = 0
 
     def limited(path: Any, content: Any) -> None:
@@ -48,17 +49,14 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr(target, limited)
+    monkeypatch.setattr(module, name, limited)
 
 
 @pytest.mark.parametrize(
     ("target", "file", "time"),
     [
         ("lightning_emorec.training.decide.write_atomically", "config.yaml", 1),
-        ("lightning_emorec.training.checkpoint_io.write_atomically", "last.ckpt", 1),
         ("lightning_emorec.training.checkpoint_io.write_atomically", "last.ckpt", 2),
-        ("lightning_emorec.training.checkpoint_io.write_atomically", "best.ckpt", 1),
-        ("lightning_emorec.evaluation.files.write_atomically", "metrics.json", 1),
         ("lightning_emorec.evaluation.files.write_atomically", "predictions.csv", 1),
         ("lightning_emorec.evaluation.report.write_atomically", "report.html", 1),
     ],
@@ -79,7 +77,7 @@ def test_a_full_disk_at_a_write_loses_nothing_that_was_there(
     assert line.startswith("error: expected free space on the disk; found none for ")
     assert file in line
     assert not [path for path in project.runs.rglob("*") if "unfinished" in path.name]
-    assert (file == "last.ckpt" and time == 2) == (project.runs / "text" / "checkpoints" / file).is_file()
+    assert (project.runs / "text" / "checkpoints" / "last.ckpt").is_file() == (file != "config.yaml")
 
     project.run("fit", "--config", project.config("text"))
     assert (project.runs / "text" / "predictions.csv").read_bytes() == straight

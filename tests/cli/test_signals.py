@@ -13,14 +13,8 @@ from tests.cli.conftest import Project
 from tests.cli.test_resume import LONG, LONG_BRANCH, branch_folder, epochs, wait_for_epoch
 
 
-@pytest.mark.parametrize(
-    ("which", "status"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 138), (signal.SIGINT, 130)]
-)
-def test_a_stopped_run_says_so_and_goes_on_from_last_to_the_same_weights(
-    project: Project, which: signal.Signals, status: int
-) -> None:
-    command = ("fit", "--config", project.config("text"), *LONG)
-    process = project.start(*command)
+def stop(project: Project, which: signal.Signals, status: int) -> None:
+    process = project.start("fit", "--config", project.config("text"), *LONG)
     wait_for_epoch(project.runs / "text", 2)
     process.send_signal(which)
     out, _ = process.communicate(timeout=120)
@@ -31,6 +25,15 @@ def test_a_stopped_run_says_so_and_goes_on_from_last_to_the_same_weights(
     assert "of 40, which will begin again" in before
     assert "Traceback" not in out
 
+
+@pytest.mark.parametrize(("which", "status"), [(signal.SIGUSR1, 138), (signal.SIGINT, 130)])
+def test_a_stopped_run_says_what_stopped_it(project: Project, which: signal.Signals, status: int) -> None:
+    stop(project, which, status)
+
+
+def test_a_pre_empted_run_goes_on_from_last_to_the_same_weights(project: Project) -> None:
+    stop(project, signal.SIGTERM, 143)
+    command = ("fit", "--config", project.config("text"), *LONG)
     project.run(*command, "--ckpt_path", "last")
     seen = epochs(project.runs / "text")
     assert sorted(set(seen)) == list(range(40))
