@@ -29,7 +29,7 @@ from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
 
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "ece": "ECE"}
-BEFORE = "before refit"  # accuracy
+BEFORE = "before"  # the refit: accuracy; a longer heading would leave the names no room in 80 columns
 NOTES = {
     "chosen": "chosen",
     "oracle": "unattainable",
@@ -129,6 +129,8 @@ def print_results(
     """
     console = console or Console()
     console.print(results_table(results, judgement))
+    if results.before_refit:
+        console.print(Text(f"{BEFORE}: accuracy before the refit on validation actors too"))
     for warning in warnings(results):
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     if results.fusion and results.fusion.temperature is not None:

@@ -158,13 +158,13 @@ def test_each_branch_and_rule_has_its_accuracy_before_the_refit(
     refitted: RunResults, fused: RunResults, results: RunResults
 ) -> None:
     text = shown(refitted, 100)
-    assert "before refit" in text
+    assert "before" in text
     assert {name: row(text, name)[-2:] for name in ("sound", "words")} == {
         "sound": ["16.7", "75.0"],
         "words": ["66.7", "25.0"],
     }
     assert "16.7" in row(text, "log_linear")
-    assert "before refit" not in shown(fused, 100)
+    assert "before" not in shown(fused, 100)
     alone = shown(replace(results, before_refit=BeforeRefit(fused.branches["words"]["test"])), 100)
     assert row(alone, "test")[-1] == "16.7"
     assert "16.7" not in row(alone, "validation")
