@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
+import yaml
 from optuna.trial import TrialState
 
 from lightning_emorec.evaluation.curves import read_column
@@ -67,7 +70,7 @@ class Attempt:
             return True
         logged = self._logged()
         if logged:
-            self._report(logged[:-1])  # the last row is that of the best checkpoint, judged once more
+            self._report(logged)
             self._tell(TrialState.COMPLETE, logged[-1][1])
         else:
             self._fail(f"{self._shared.file.metric} was not logged, see {self.run / 'metrics.csv'}")
@@ -100,12 +103,21 @@ class Attempt:
         so_far: list[float] = []
         poor = False
         for epoch, value in sorted(dict(logged).items()):
+            if epoch >= self._epochs:  # the best checkpoint, judged once more after the last epoch
+                break
             so_far = [better([*so_far, value])]
             if epoch + 1 > self.epoch:
                 self.trial.report(so_far[0], epoch + 1)
                 self.epoch = epoch + 1
                 poor = poor or self.trial.should_prune()
         return poor
+
+    @cached_property
+    def _epochs(self) -> float:
+        """How many the run may take; asked once something is logged."""
+        config = yaml.safe_load((self.run / "config.yaml").read_text(encoding="utf8"))
+        epochs = config["trainer"]["max_epochs"]
+        return math.inf if epochs in (None, -1) else int(epochs)
 
     def _tell(self, state: TrialState, value: float | None = None) -> None:
         self.trial.set_user_attr("seconds", round(time.monotonic() - self._started, 1))

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_emorec.evaluation.page import render
 from lightning_emorec.sweep.plots import history_figure, importance_figure, short, shown
-from lightning_emorec.sweep.results import BEST, STATES, importances
+from lightning_emorec.sweep.results import BEST, STATES, by_score, importances
 from lightning_emorec.sweep.study import SharedStudy
 from lightning_emorec.training.run_folder import write_atomically
 
@@ -30,7 +30,7 @@ def write_page(shared: SharedStudy) -> Path:
         "goal": shared.file.goal,
         "actors_left_out": shared.file.metric.endswith("_across_actors"),
         "hyperband": shared.file.hyperband,
-        "trials": sorted(trials, key=lambda trial: _rank(trial, shared.file.goal)),
+        "trials": by_score(trials, shared.file.goal),
         "counts": {said: sum(of.state == state for of in trials) for state, said in STATES.items()},
         "states": STATES,
         "best": best,
@@ -47,12 +47,6 @@ def write_page(shared: SharedStudy) -> Path:
     with shared.locked():
         write_atomically(shared.folder / PAGE, render("sweep.html.j2", content, "sweep"))
     return shared.folder / PAGE
-
-
-def _rank(trial: FrozenTrial, goal: str) -> tuple[bool, float]:
-    """Whole ones first, the best at the top."""
-    value = trial.value if trial.value is not None else 0.0
-    return trial.state != TrialState.COMPLETE, -value if goal == "maximize" else value
 
 
 def _scores(trials: list[FrozenTrial]) -> dict[int, tuple[float, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_emorec.evaluation.files import as_csv
 from lightning_emorec.sweep.attempt import RUN
+from lightning_emorec.sweep.file import Goal
 from lightning_emorec.sweep.study import SharedStudy
 from lightning_emorec.training.run_folder import write_atomically
 
@@ -43,6 +45,16 @@ def importances(shared: SharedStudy) -> dict[str, float]:
     if len(scores) < 4 or len(set(scores)) < 2:
         return {}
     return optuna.importance.get_param_importances(shared.study)
+
+
+def by_score(trials: Sequence[FrozenTrial], goal: Goal) -> list[FrozenTrial]:
+    """Those that ran to their end, the best first, and then the others."""
+
+    def rank(trial: FrozenTrial) -> tuple[bool, float]:
+        value = trial.value if trial.value is not None else 0.0
+        return trial.state != TrialState.COMPLETE, -value if goal == "maximize" else value
+
+    return sorted(trials, key=rank)
 
 
 def run_folder(shared: SharedStudy, trial: FrozenTrial) -> Path:

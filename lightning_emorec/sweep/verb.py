@@ -87,20 +87,19 @@ def _refuse_if_none_ran(shared: SharedStudy) -> None:
 
 def _print(shared: SharedStudy, page: Path) -> None:
     from lightning_emorec.sweep.plots import short, shown
-    from lightning_emorec.sweep.results import BEST
+    from lightning_emorec.sweep.results import BEST, by_score
 
     best = shared.best
     if best is None:
         return
-    value_of = {trial.number: trial.value for trial in shared.ended if trial.state.name == "COMPLETE"}
-    ranked = sorted(
-        value_of, key=lambda number: value_of[number] or 0.0, reverse=shared.file.goal == "maximize"
-    )
-    by_number = {trial.number: trial for trial in shared.ended}
-    table = Table("trial", shared.file.metric, *map(short, shared.file.space), box=box.SIMPLE_HEAD)
-    for number in ranked[:SHOWN]:
-        table.add_row(str(number), f"{value_of[number]:.4f}", *map(shown, by_number[number].params.values()))
+    ranked = Table("trial", shared.file.metric, box=box.SIMPLE_HEAD)
+    for trial in by_score(shared.ended, shared.file.goal)[:SHOWN]:
+        ranked.add_row(str(trial.number), shown(trial.value))
+    values = Table("parameter", f"of trial {best.number}", box=box.SIMPLE_HEAD)
+    for name, value in best.params.items():
+        values.add_row(short(name), shown(value))
     console = Console()
-    console.print(table)
+    console.print(ranked)
+    console.print(values)
     console.print(f"Best: python -m lightning_emorec fit --config {shared.folder / BEST}", soft_wrap=True)
     console.print(f"Page: {page}", soft_wrap=True)

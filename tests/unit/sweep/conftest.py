@@ -20,12 +20,14 @@ FIT = """
 import sys, time
 from pathlib import Path
 
+EPOCHS = 3
 given = dict(arg.lstrip("-").split("=") for arg in sys.argv[1:] if "=" in arg)
 words = sys.argv[1:]
 folder = Path(words[words.index("--runs") + 1]) / words[words.index("--name") + 1]
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "starts").open("a").write("x")
-(folder / "config.yaml").write_text("name: trial\\ntest_after_fit: false\\nx: " + given["x"] + "\\n")
+lines = ["name: trial", "test_after_fit: false", f"x: {given['x']}", f"trainer: {{max_epochs: {EPOCHS}}}"]
+(folder / "config.yaml").write_text("\\n".join(lines))
 x = float(given["x"])
 if x == 13:
     sys.exit("error: expected luck; found 13; choose another x")
@@ -33,7 +35,7 @@ metrics = folder / "metrics.csv"
 if not metrics.is_file():
     metrics.write_text("epoch,val/emotion/uar\\n")
 if x != 12:
-    for epoch in range(int(given.get("epochs", 3))):
+    for epoch in range(EPOCHS):
         metrics.open("a").write(f"{epoch},{x / 100 + epoch / 1000}\\n")
         time.sleep(float(given.get("nap", 0)))
     if x == 11:

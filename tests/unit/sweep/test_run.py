@@ -46,7 +46,18 @@ def test_every_trial_is_run_and_the_best_config_is_kept(jobs: int, shared: Open)
     ]
     text = (study.folder / "best.yaml").read_text(encoding="utf8")
     assert text.startswith(f"# python -m lightning_emorec fit --config {study.folder / 'best.yaml'}\n")
-    assert yaml.safe_load(text) == {"name": "tiny_best", "test_after_fit": True, "x": 30}
+    assert yaml.safe_load(text) == {
+        "name": "tiny_best",
+        "test_after_fit": True,
+        "x": 30,
+        "trainer": {"max_epochs": 3},
+    }
+
+
+def test_the_best_epoch_judged_once_more_is_no_epoch(shared: Open) -> None:
+    study = run(shared())
+    assert [trial.last_step for trial in study.trials] == [3, 3, 3]
+    assert study.trials[0].intermediate_values == pytest.approx({1: 0.1, 2: 0.101, 3: 0.102})
 
 
 def test_less_is_better_where_the_file_says_so(shared: Open) -> None:
@@ -108,7 +119,7 @@ def test_a_run_that_outlived_a_killed_sweep_is_only_read(shared: Open) -> None:
     folder = claim.folder / "run"
     folder.mkdir(parents=True)
     (folder / "metrics.csv").write_text("epoch,val/emotion/uar\n0,0.4\n1,0.7\n")
-    (folder / "config.yaml").write_text("name: trial\n")
+    (folder / "config.yaml").write_text("name: trial\ntrainer: {max_epochs: 1}\n")
     (folder / "done").touch()
     study = run(shared(trials=1))
     assert [trial.value for trial in study.trials] == [0.7]
