@@ -13,6 +13,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from lightning_emorec.branches import solved_on_file
 from lightning_emorec.fusion import LogLinear
 from lightning_emorec.metrics import PartLogits, score
 from tests.cli.conftest import Project
@@ -72,6 +73,8 @@ def test_a_fusion_is_solved_on_the_branches_that_chose_and_made_of_their_refits(
     for name in ("text", "svc"):
         assert len(part(before[name], "val").clip_ids) == 9
         assert not (after[name] / "logits" / "val.pt").exists()
+        solved_on = PartLogits.load(solved_on_file(fused, name))
+        assert torch.equal(solved_on.logits["pitch"], part(before[name], "val").logits["pitch"])
         for key, weight in state(after[name]).items():
             if isinstance(weight, Tensor):
                 torch.testing.assert_close(state(fused)[f"branches.{name}.{key}"], weight, rtol=0, atol=0)

@@ -47,6 +47,18 @@ def test_all_runs_have_folders_of_their_own(subject: Subject, tmp_path: Path) ->
     assert len(set(folders)) == len(folders)
 
 
+def test_with_refit_the_same_branches_choose_and_only_the_runs_are_others(
+    subject: Subject, tmp_path: Path
+) -> None:
+    refitted = replace(subject, config={**subject.config, "refit": True})
+    for with_, without in zip(plan(refitted, tmp_path).cells, plan(subject, tmp_path).cells, strict=True):
+        assert with_.stores == without.stores
+        assert with_.inner == without.inner
+        assert with_.run.folder != without.run.folder
+        assert with_.fingerprint != without.fingerprint
+        assert with_.run.config["refit"] is True
+
+
 def test_a_dear_branch_has_no_inner_fits(subject: Subject, tmp_path: Path) -> None:
     cell = plan(subject, tmp_path, replace(OPTIONS, single=["sound"])).cells[0]
     assert list(cell.inner) == ["words"]
