@@ -15,7 +15,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, with_audio
+from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, tell_skipped, with_audio
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
     ClipDataset,
@@ -23,8 +23,8 @@ from lightning_emorec.dataset import (
     FrontEnd,
     Sample,
     TrainingView,
+    class_balance,
     collate_with,
-    labels,
 )
 from lightning_emorec.features import (
     Feature,
@@ -34,16 +34,13 @@ from lightning_emorec.features import (
     limit_cores,
     wait_for_ranks,
 )
-from lightning_emorec.splits import Parts, Split
+from lightning_emorec.splits import Parts, Split, check_classes
 from lightning_emorec.types import Clip, EmorecError, Part, Tasks
 
 if TYPE_CHECKING:
     from lightning_emorec.branches import Branch
 
 log = logging.getLogger(__name__)
-
-MOST_NAMED = 3
-"""Clips that a warning names."""
 
 FEATURE_RATE_HZ = 16000  # what Whisper and openSMILE were made for, whatever rate the branch hears
 
@@ -122,7 +119,7 @@ class EmotionDataModule(LightningDataModule):
         """The clips of each part; lists the corpus once."""
         if self._parts is None:
             self._parts = self.split.parts(self.listed())
-            self._check_classes(self._parts)
+            check_classes(self._parts, self.tasks)
         return self._parts
 
     def listed(self) -> list[Clip]:
@@ -139,13 +136,7 @@ class EmotionDataModule(LightningDataModule):
     @property
     def warnings(self) -> list[str]:
         """What a reader of the figures must know of the clips that were left out."""
-        if not self.skipped:
-            return []
-        named = [f"{clip} ({reason})" for clip, reason in self.skipped.items()][:MOST_NAMED]
-        more = f" and {len(self.skipped) - MOST_NAMED} more" if len(self.skipped) > MOST_NAMED else ""
-        return [
-            f"clips left out because their audio cannot be used: {len(self.skipped)}: {'; '.join(named)}{more}"
-        ]
+        return tell_skipped(self.skipped)
 
     def clips(self, part: Part) -> list[Clip]:
         """The clips of a part, in the order that `Batch.index` counts."""
@@ -208,7 +199,7 @@ class EmotionDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of training clips, augmented if the model hears augmented audio."""
-        weights = self._class_balance() if self.balance == "classes" else None
+        weights = class_balance(self.usable("train"), self.tasks) if self.balance == "classes" else None
         return self._loader("train", training=True, weights=weights)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
@@ -307,24 +298,3 @@ class EmotionDataModule(LightningDataModule):
     def _hears(self) -> Literal["augmented", "plain", "nothing"]:
         model = self._model()
         return model.hears if model else "augmented"
-
-    def _class_balance(self) -> Tensor:
-        task = next(iter(self.tasks))
-        counts = torch.tensor(self.class_counts("train", task), dtype=torch.double).clamp(min=1)
-        classes = torch.tensor([labels(clip, self.tasks)[task] for clip in self.usable("train")])
-        return torch.where(classes >= 0, 1 / counts[classes.clamp(min=0)], 0.0)
-
-    def _check_classes(self, parts: Parts) -> None:
-        task, classes = next(iter(self.tasks.items()))
-        for name, clips in (("training", parts.train), ("validation", parts.val)):
-            if not clips:
-                continue  # a split without validation
-            found = {clip.labels[task] for clip in clips if task in clip.labels}
-            if len(found) < 2:
-                raise EmorecError(
-                    f"at least two classes of {task} among the {name} clips",
-                    f"{', '.join(sorted(found)) or 'none'}",
-                    "choose another data.split, or mend the corpus's labels",
-                )
-            if missing := [name for name in classes if name not in found]:
-                log.warning("no %s clip is labelled %s: %s", name, task, ", ".join(missing))

@@ -145,6 +145,14 @@ def labels(clip: Clip, tasks: Tasks) -> dict[str, int]:
     }
 
 
+def class_balance(clips: Sequence[Clip], tasks: Tasks) -> Tensor:
+    """(clips,) chances to be drawn that make each class of the first task as frequent; 0 where it is unlabelled."""
+    task = next(iter(tasks))
+    classes = torch.tensor([labels(clip, tasks)[task] for clip in clips])
+    counts = classes[classes >= 0].bincount(minlength=len(tasks[task])).clamp(min=1)
+    return torch.where(classes >= 0, 1 / counts[classes.clamp(min=0)].double(), 0.0)
+
+
 class DrawSampler(DistributedSampler[Draw]):
     """Which clips a rank sees in an epoch, each with the epoch that its augmentation is drawn for.
 

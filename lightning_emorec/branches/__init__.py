@@ -10,6 +10,7 @@ from lightning_emorec.branches.build import (
     build_branch,
     needs_audio,
     resolve_spec,
+    spec_of,
 )
 from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
 from lightning_emorec.branches.collector import Collector
@@ -62,4 +63,5 @@ __all__ = [
     "require_no_epochs",
     "resolve_spec",
     "solved_on_file",
+    "spec_of",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse.typing import Path_fr
 
 from lightning_emorec.branches.branch import Branch
 from lightning_emorec.features import Feature
@@ -74,3 +77,18 @@ def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Names
         raise EmorecError(
             "a branch's class_path and init_args", reason, f"mend {spec['class_path']}"
         ) from error
+
+
+def spec_of(config: Path_fr | dict[str, Any] | str) -> dict[str, Any]:
+    """The class_path and init_args of a branch's config, whichever form it has.
+
+    Raises:
+        EmorecError: It names no class.
+    """
+    content = config if isinstance(config, dict) else yaml.safe_load(Path(config).read_text(encoding="utf8"))
+    spec = content.get("model", content)
+    if not isinstance(spec, dict) or "class_path" not in spec:
+        raise EmorecError(
+            "a branch's config with model.class_path", f"{config}", "mend model.init_args.branches"
+        )
+    return spec

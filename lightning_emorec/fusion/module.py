@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-import yaml
 from jsonargparse.typing import Path_fr
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from lightning_emorec.branches import (
     logits_file,
     needs_audio,
     resolve_spec,
+    spec_of,
 )
 from lightning_emorec.features import Feature
 from lightning_emorec.fusion.across_actors import fuse_across_actors
@@ -86,7 +86,7 @@ class FusionModule(ClosedFormBranch):
         self.across_actors: dict[str, Scores] = {}
         self._folders: dict[str, Path] = {}
         self._collectors: dict[str, Collector] = {}
-        self._keep({name: resolve_spec(_spec(config), tasks) for name, config in given.items()})
+        self._keep({name: resolve_spec(spec_of(config), tasks) for name, config in given.items()})
         if isinstance(
             self.hparams.get("rule"), FusionRule
         ):  # built in Python: what it learned is in the state
@@ -291,14 +291,3 @@ class FusionModule(ClosedFormBranch):
 
     def _stack(self, logits: Mapping[str, Logits], task: str) -> Tensor:
         return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)
-
-
-def _spec(config: Path_fr | dict[str, Any] | str) -> dict[str, Any]:
-    """The class_path and init_args of a branch's config, whichever form it has."""
-    content = config if isinstance(config, dict) else yaml.safe_load(Path(config).read_text(encoding="utf8"))
-    spec = content.get("model", content)
-    if not isinstance(spec, dict) or "class_path" not in spec:
-        raise EmorecError(
-            "a branch's config with model.class_path", f"{config}", "mend model.init_args.branches"
-        )
-    return spec

@@ -1,6 +1,7 @@
 """Splits by actor: whom to train on, whom to validate on, whom to test on."""
 
 from lightning_emorec.splits.actor_lists import ActorLists
+from lightning_emorec.splits.classes import check_classes
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
 from lightning_emorec.splits.published import Published
 from lightning_emorec.splits.split import PARTS, Parts, Split, canonical
@@ -19,4 +20,5 @@ __all__ = [
     "UnvalidatedParts",
     "WithoutValidation",
     "canonical",
+    "check_classes",
 ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -169,8 +170,8 @@ def test_saving_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> Non
 def test_a_save_that_breaks_off_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part(emotion=torch.eye(2)).save(tmp_path / "val.pt")
 
-    def full_disk(state: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def full_disk(state: object, file: IO[bytes]) -> None:
+        file.write(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,12 @@ def test_two_processes_that_start_at_once_agree(paths: list[Path], cache: Path) 
         np.testing.assert_allclose(one, decode(path, RATE_HZ), atol=1e-4)
     files = [path.suffix for path in (cache / f"audio-{RATE_HZ}").rglob("*") if path.is_file()]
     assert files == [".pcm"] * len(paths)  # no entry twice, no temporary file
+
+
+def test_a_loaded_clip_outlives_its_entry_and_may_be_changed(paths: list[Path], cache: Path) -> None:
+    audio = AudioStore(cache, RATE_HZ)
+    loaded = audio.load(paths[0])
+    expected = loaded.copy()
+    shutil.rmtree(cache)
+    np.testing.assert_array_equal(loaded, expected)
+    loaded += 1

@@ -112,6 +112,7 @@ def test_a_fusion_of_refits_is_warned_of_when_it_is_judged_on_actors_it_was_trai
         "runs": str(tmp_path),
         "model": {"class_path": "FusionModule", "init_args": model},
         "data": {"corpus": {"class_path": "Tones"}},
+        "trainer": {"logger": None},
         "refit": refit,
     }
     with ExitStack() as held:

@@ -175,5 +175,5 @@ def test_children_are_no_part_of_a_launch_around_them(monkeypatch: pytest.Monkey
     launched = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "WORLD_SIZE": "2", "SLURM_NTASKS": "2"}
     for name, value in launched.items():
         monkeypatch.setenv(name, value)
-    for environment in run._environments(jobs=2):
+    for environment in run.environments(jobs=2):
         assert environment.keys().isdisjoint(launched)
