@@ -171,7 +171,7 @@ class EmorecCLI(LightningCLI):
             **kwargs,
         )
         # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
-        trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
+        trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer
 
     def before_fit(self) -> None:
