@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lightning.pytorch import Trainer
 
 from lightning_emorec.branches import Branch, best_checkpoint
@@ -31,7 +33,7 @@ def loop_over_parts(
         What was found before branches were refitted, if they were.
     """
     best, before = best_checkpoint(plan.folder), None
-    judge = {"model": model, "datamodule": data, "ckpt_path": str(best), "weights_only": True}
+    judge: dict[str, Any] = {"model": model, "datamodule": data, "ckpt_path": str(best), "weights_only": True}
     if data.parts.val:
         trainer.validate(**judge, verbose=False)
     else:

@@ -44,7 +44,7 @@ class BeforeRefit:
     def metrics(self) -> dict[str, Any]:
         """Its scores, in the shape of those of the run."""
         return {
-            **_scores({"test": self.output}),
+            "test": score_part(self.output),
             "branches": {name: _scores({"test": logits}) for name, logits in self.branches.items()},
             "rules": {name: _scores({"test": logits}) for name, logits in self.rules.items()},
         }
