@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from lightning_emorec.branches import solved_on_file
@@ -11,6 +12,8 @@ from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
 from lightning_emorec.training import mark_done
+
+log = logging.getLogger(__name__)
 
 
 def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path], done: bool = True) -> None:
@@ -32,6 +35,7 @@ def finish(results: RunResults, folder: Path, branch_folders: dict[str, Path], d
         for name, parts in results.branches.items():
             parts["val"].save(solved_on_file(folder, name))
     if judgement is None:
+        log.info("%s: trained on all that may be heard, and not tested", folder)
         mark_done(folder)
         return
     curves = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
