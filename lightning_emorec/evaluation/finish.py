@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
 from lightning_emorec.training import WandbRun, mark_done
+
+log = logging.getLogger(__name__)
 
 
 def finish(
@@ -43,6 +46,7 @@ def finish(
         for name, parts in results.branches.items():
             parts["val"].save(solved_on_file(folder, name))
     if judgement is None:
+        log.info("%s: trained on all that may be heard, and not tested", folder)
         mark_done(folder)
         return
     courses = {name: path / "metrics.csv" for name, path in {results.name: folder, **branch_folders}.items()}
