@@ -80,7 +80,14 @@ def fitted(name: str, data: EmotionDataModule, tmp_path: Path) -> Branch:
 def batch_of(branch: Branch, data: EmotionDataModule, size: int) -> Batch:
     data.batch_size = size
     branch.trainer = cast(
-        Trainer, SimpleNamespace(lightning_module=branch, world_size=1, global_rank=0, datamodule=data)
+        Trainer,
+        SimpleNamespace(
+            lightning_module=branch,
+            world_size=1,
+            global_rank=0,
+            datamodule=data,
+            strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        ),
     )
     data.trainer = branch.trainer
     return next(iter(data.val_dataloader()))  # type: ignore[arg-type]
