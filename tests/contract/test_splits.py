@@ -44,7 +44,7 @@ def split(request: pytest.FixtureRequest) -> Split:
 
 
 def test_every_exported_split_is_tried() -> None:
-    exported = {getattr(splits, name) for name in splits.__all__}
+    exported = [getattr(splits, name) for name in splits.__all__]
     classes = {kind for kind in exported if inspect.isclass(kind) and issubclass(kind, Split)}
     assert {kind for kind in classes if not inspect.isabstract(kind)} == CASES.keys()
 
