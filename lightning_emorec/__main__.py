@@ -87,7 +87,9 @@ def _told(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, RuntimeError) and (died := WORKER_DIED.search(str(error))):
         fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {go_on}"
         return f"error: expected every data.workers process to stay alive; found {died[0].strip()}; {fix}", 2
-    return (f"error: {error}", 2) if isinstance(error, EmorecError) else None
+    # The parser wraps what a constructor raises into its own error.
+    ours = error.__cause__ if isinstance(error, ValueError) else error
+    return (f"error: {ours}", 2) if isinstance(ours, EmorecError) else None
 
 
 @contextmanager
