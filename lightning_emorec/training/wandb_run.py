@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_emorec.training.run_folder import write_atomically
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.types import EmorecError, Stopped, UnavailableError
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -199,6 +200,10 @@ def _refused(error: Exception) -> EmorecError:
 
 def _status(error: BaseException | None) -> int:
     """The exit status that the command ends with."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+        error = error.__context__  # Lightning exits with 1 after Ctrl-C, and the command with another status
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + (error.which if isinstance(error, Stopped) else signal.SIGINT)
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return error.code
     return 0 if error is None else 1

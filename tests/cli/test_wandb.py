@@ -96,7 +96,7 @@ def test_epochs_are_logged_to_wandb_and_to_metrics_csv(project: Project) -> None
 
 
 def test_a_run_that_fails_is_failed_on_wandb(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no more")
 
     monkeypatch.setattr("lightning_emorec.cli.finish", fail)

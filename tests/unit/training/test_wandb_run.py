@@ -82,7 +82,7 @@ def test_runs_in_one_process_are_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(None, 0), (ValueError(), 1), (KeyboardInterrupt(), 1), (SystemExit(3), 3), (SystemExit("x"), 1)],
+    [(None, 0), (ValueError(), 1), (KeyboardInterrupt(), 130), (SystemExit(3), 3), (SystemExit("x"), 1)],
 )
 def test_a_run_ends_as_its_command_does(tmp_path: Path, error: BaseException | None, code: int) -> None:
     logger = offline(tmp_path)
