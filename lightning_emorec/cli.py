@@ -42,6 +42,7 @@ from lightning_emorec.training import (
     decide,
     decide_judging,
     decide_refit,
+    keep_handlers,
     leave_group,
     loggers_of,
     mark_done,
@@ -154,6 +155,7 @@ class EmorecCLI(LightningCLI):
             default_root_dir=str(self.plan.folder),
             **kwargs,
         )
+        keep_handlers(trainer)
         # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
         trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer

@@ -25,6 +25,7 @@ from lightning_emorec.training.run_config import (
     with_config_of_checkpoint,
 )
 from lightning_emorec.training.run_folder import is_done, locked, mark_done, write_atomically
+from lightning_emorec.training.signals import keep_handlers
 from lightning_emorec.training.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.training.together import Processes
 from lightning_emorec.training.wandb_run import WandbRun, flat
@@ -51,6 +52,7 @@ __all__ = [
     "environment_alone",
     "flat",
     "is_done",
+    "keep_handlers",
     "leave_group",
     "locked",
     "loggers_of",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from lightning_emorec.training.signals import end_started
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +31,13 @@ class LastCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=True,
         )
-        self._on_sigterm = signal.getsignal(signal.SIGTERM)
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take SIGTERM back: Lightning's own handler broadcasts within a signal, and exits with status 0."""
-        super().setup(trainer, pl_module, stage)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Say which epoch is begun again."""
+        """When stopped, end the ranks this process started, and say which epoch is begun again."""
         super().on_exception(trainer, pl_module, exception)
-        if isinstance(exception, KeyboardInterrupt) and trainer.training:
+        if not isinstance(exception, KeyboardInterrupt):
+            return
+        end_started(trainer)
+        if trainer.training:
             epoch = trainer.current_epoch + 1
             log.warning("stopped in epoch %d of %s, which will begin again", epoch, trainer.max_epochs)

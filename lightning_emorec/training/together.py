@@ -14,6 +14,7 @@ from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.training.group import leave_group
 from lightning_emorec.training.launch import Launch, leave_launch
+from lightning_emorec.training.signals import keep_handlers
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Processes:
             SystemExit: In all other processes.
         """
         trainer = Trainer(**self._arguments(), default_root_dir=folder)
+        keep_handlers(trainer)
         if trainer.world_size > 1 and _have_work(model, data):
             trainer.predict(model, datamodule=data, return_predictions=False)  # of no batch: it sets up
             first = trainer.is_global_zero
