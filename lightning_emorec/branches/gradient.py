@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 
@@ -16,13 +17,16 @@ from lightning_emorec.branches.branch import Branch
 from lightning_emorec.branches.ranks import take_buffers_of_first
 from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
 
+log = logging.getLogger(__name__)
+
 
 class GradientBranch(Branch):
     """A branch trained by AdamW with a warm-up and a cosine.
 
     Args:
         tasks: Task name -> class names.
-        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
+        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1. Tasks that the corpus does
+            not have are left out with a warning, so that a recipe serves several corpora.
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
         class_weights: Weigh each class by the inverse of its share of the training clips.
         lr: Peak learning rate.
@@ -30,7 +34,7 @@ class GradientBranch(Branch):
         warmup_epochs: Epochs of linear rise to `lr`; may be a fraction.
 
     Raises:
-        EmorecError: An argument out of range, or a loss weight for a task that is not there.
+        EmorecError: An argument out of range.
     """
 
     def __init__(
@@ -44,12 +48,6 @@ class GradientBranch(Branch):
         warmup_epochs: float,
     ) -> None:
         super().__init__(tasks)
-        if unknown := set(loss_weights or {}) - set(tasks):
-            raise EmorecError(
-                f"loss_weights for the tasks {list(tasks)}",
-                f"{sorted(unknown)}",
-                "mend model.init_args.loss_weights",
-            )
         if not 0 <= label_smoothing < 1:
             raise EmorecError(
                 "label_smoothing in [0, 1)", f"{label_smoothing}", "mend model.init_args.label_smoothing"
@@ -68,6 +66,9 @@ class GradientBranch(Branch):
     def setup(self, stage: str) -> None:
         """Learn class weights, and what the leaf learns, from the training clips."""
         super().setup(stage)
+        if stage == "fit" and (absent := sorted(self.loss_weights.keys() - self.tasks.keys())):
+            names, tasks = ", ".join(absent), ", ".join(self.tasks)
+            log.warning("loss_weights for %s count nothing: the corpus has the tasks %s", names, tasks)
         if stage == "fit" and self.class_weights:
             for task in self.tasks:
                 counts = torch.tensor(self.data.class_counts("train", task), dtype=torch.float)

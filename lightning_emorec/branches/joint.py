@@ -20,7 +20,7 @@ from lightning_emorec.branches.build import (
     resolve_spec,
 )
 from lightning_emorec.branches.gradient import GradientBranch
-from lightning_emorec.features import Feature
+from lightning_emorec.features import Feature, unique
 from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
 
 HEARING = ("nothing", "plain", "augmented")
@@ -104,8 +104,7 @@ class Joint(GradientBranch):
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
         """Union of the encoders' features."""
         specs = _encoder_specs(init_args["encoders"])
-        wanted = [feature for spec in specs.values() for feature in branch_features(spec)]
-        return list({feature.key: feature for feature in wanted}.values())
+        return unique(feature for spec in specs.values() for feature in branch_features(spec))
 
     @classmethod
     def origins(cls, init_args: Mapping[str, Any]) -> list[str]:

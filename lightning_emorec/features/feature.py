@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,3 +69,8 @@ class Feature(ABC):
     @abstractmethod
     def collate(self, values: Sequence[Value]) -> Tensor | list[str]:
         """Turn the values of a batch into what `Batch.features` holds: (batch, ...) or one string a clip."""
+
+
+def unique(features: Iterable[Feature]) -> list[Feature]:
+    """The features without those that have the key of an earlier one."""
+    return list({feature.key: feature for feature in features}.values())

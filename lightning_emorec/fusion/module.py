@@ -24,7 +24,7 @@ from lightning_emorec.branches import (
     resolve_spec,
     spec_of,
 )
-from lightning_emorec.features import Feature
+from lightning_emorec.features import Feature, unique
 from lightning_emorec.fusion.across_actors import fuse_across_actors
 from lightning_emorec.fusion.compared import compared_rules
 from lightning_emorec.fusion.log_linear import LogLinear
@@ -117,8 +117,7 @@ class FusionModule(ClosedFormBranch):
     @property
     def features(self) -> list[Feature]:
         """Union of the branches' features."""
-        wanted = [feature for spec in self.specs.values() for feature in branch_features(spec)]
-        return list({feature.key: feature for feature in wanted}.values())
+        return unique(feature for spec in self.specs.values() for feature in branch_features(spec))
 
     def configure_model(self) -> None:
         """Build the branches, frozen. Their weights come from their run folders, or else from a checkpoint's state.

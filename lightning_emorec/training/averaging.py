@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from lightning_emorec.types import EmorecError
@@ -27,6 +30,20 @@ class AveragedWeights(WeightAveraging):
         if not 0 <= decay < 1:
             raise EmorecError("decay in [0, 1)", f"{decay}", "mend decay of AveragedWeights")
         super().__init__(avg_fn=partial(averaged, decay))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """End the averaging with the training: Lightning would give the last step's weights back to test them."""
+        super().teardown(trainer, pl_module, stage)
+        if stage == "fit" and self._average_model is not None:
+            self._copy_average_to_current(pl_module)  # also where a resumed training had nothing left to do
+            self._average_model = None
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take up the averaging where training goes on; to be judged, a checkpoint holds the average as it is."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
 
 def averaged(decay: float, before: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:

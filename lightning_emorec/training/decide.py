@@ -64,7 +64,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Lea
     if branches is not None:
         return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
-    available_branches({"model": spec}, data.tasks, data.parts, "error")
+    available_branches({"model": spec}, data.parts, "error")
     print_ = fingerprint(config, clips, branch_origins(spec))
     return RunPlan(open_folder(config, config["name"], print_, held), warnings=warnings)
 
@@ -100,9 +100,8 @@ def _decide_fusion(
     leader: Leader | None,
 ) -> RunPlan:
     specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
-    names, left_out = available_branches(
-        specs, data.tasks, data.parts, config["model"]["init_args"]["missing_branch"]
-    )
+    missing = config["model"]["init_args"]["missing_branch"]
+    names, left_out = available_branches(specs, data.parts, missing)
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
     jobs = config["branch_jobs"] if leader is None else 1

@@ -13,14 +13,14 @@ from typing import Any, Literal
 import yaml
 
 from lightning_emorec.audio import paths_of, with_audio
-from lightning_emorec.branches import Spec, branch_class, needs_audio, resolve_spec
+from lightning_emorec.branches import Spec, branch_class, needs_audio
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.agree import Leader
 from lightning_emorec.training.children import run_fit
 from lightning_emorec.training.launch import environment_alone
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
-from lightning_emorec.types import EmorecError, Tasks, UnavailableError
+from lightning_emorec.types import EmorecError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,14 @@ def branch_run(branch: Config, fused: Config) -> Config:
 
 
 def available_branches(
-    specs: Mapping[str, Spec], tasks: Tasks, parts: Parts, missing_branch: Literal["skip", "error"]
+    specs: Mapping[str, Spec], parts: Parts, missing_branch: Literal["skip", "error"]
 ) -> tuple[list[str], dict[str, str]]:
     """Ask every branch, before any is trained, whether it can be had here.
+
+    Args:
+        specs: Name -> what `resolve_spec` made of it.
+        parts: Clips that are trained on and judged.
+        missing_branch: What to do about one that cannot.
 
     Returns:
         Names of those that can, and name -> reason for those left out.
@@ -81,7 +86,7 @@ def available_branches(
     left_out: dict[str, str] = {}
     for name, spec in specs.items():
         try:
-            _check_available(name, resolve_spec(spec, tasks), parts)
+            _check_available(name, spec, parts)
         except UnavailableError as error:
             if missing_branch == "error":
                 raise

@@ -26,7 +26,7 @@ SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
 
 BRANCHES = yaml.safe_load((CONFIGS / "all_branches.yaml").read_text())["model"]["init_args"]["branches"]
 IN_BRANCH = "--model.init_args.overrides.audio_cnn."
-SMALL_CNN = {"model.init_args.loss_weights": "null", "model.init_args.width": 4, "model.init_args.stages": 1}
+SMALL_CNN = {"model.init_args.width": 4, "model.init_args.stages": 1}
 SMALL_FUSION = [
     *(f"--model.init_args.branches.{name}=skip" for name in BRANCHES if name != "audio_cnn"),
     *(f"{IN_BRANCH}{key}={value}" for key, value in {**SMALL_CNN, "trainer.max_epochs": 1}.items()),

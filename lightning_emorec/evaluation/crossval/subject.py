@@ -93,7 +93,7 @@ class Subject:
         runs = {config["name"]: config} if branches is None else branches
         specs = {name: resolve_spec(run["model"], tasks) for name, run in runs.items()}
         missing = config["model"]["init_args"].get("missing_branch", "error")
-        names, left_out = available_branches(specs, tasks, Parts(clips, clips, []), missing)
+        names, left_out = available_branches(specs, Parts(clips, clips, []), missing)
         if any(needs_audio(specs[name]) for name in names):
             paths_of(clips)  # out-of-fold logits must be of the same clips in every branch
         return cls(

@@ -13,7 +13,7 @@ from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import Branch
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.dataset import ClipDataset, collate_with
-from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Transcript, VaderScores
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Transcript, VaderScores, unique
 from lightning_emorec.metrics import PartLogits
 from lightning_emorec.types import Batch, Clip
 
@@ -39,7 +39,7 @@ def listen(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     hears = any(branch.hears != "nothing" for branch in branches.values())
-    features = _union(branches)
+    features = unique(feature for branch in branches.values() for feature in branch.features)
     reader = FeatureReader(FeatureCache(cache), features, audio.at(FEATURE_RATE_HZ))
     reader.fill(clips)
     loader = DataLoader(
@@ -65,11 +65,6 @@ def listen(
 def is_text(feature: Feature) -> bool:
     """Whether a feature is made from words."""
     return isinstance(feature, Transcript | VaderScores)
-
-
-def _union(branches: Mapping[str, Branch]) -> list[Feature]:
-    wanted = [feature for branch in branches.values() for feature in branch.features]
-    return list({feature.key: feature for feature in wanted}.values())
 
 
 def _joined(batches: Sequence[PartLogits]) -> PartLogits:

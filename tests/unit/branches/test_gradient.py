@@ -81,10 +81,16 @@ def test_a_loss_that_is_not_finite_names_the_clips() -> None:
         branch.training_step(batch, 0)
 
 
+def test_the_weight_of_a_task_that_is_not_there_changes_nothing() -> None:
+    made, right = logits(), labels([0, 1, 1, 0])
+    torch.testing.assert_close(
+        Linear(loss_weights={"age": 9.0}).loss(made, right), Linear().loss(made, right)
+    )
+
+
 @pytest.mark.parametrize(
     ("knobs", "said"),
     [
-        ({"loss_weights": {"age": 1.0}}, r"found \['age'\]"),
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
         ({"lr": 0.0}, "a positive lr"),
     ],

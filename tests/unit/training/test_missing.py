@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.branches import TranscriptGru
+from lightning_emorec.branches import Spec, TranscriptGru, resolve_spec
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.missing import (
     SHARED_DATA,
@@ -19,8 +19,11 @@ TASKS = {"emotion": ["calm", "angry"]}
 HEARD = Parts([Clip("a", "1", Path("a.wav"))], [Clip("b", "2", Path("b.wav"))], [])
 MUTE = Clip("a", "1", None, text="hello")
 TEXT = Parts([MUTE], [Clip("b", "2", None, text="hi")], [])
-HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}
-NOT_HERE = {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper", "whisper": "/no/such.pt"}}
+HERE = resolve_spec({"class_path": "TranscriptGru", "init_args": {"transcript": "reference"}}, TASKS)
+NOT_HERE = resolve_spec(
+    {"class_path": "TranscriptGru", "init_args": {"transcript": "whisper", "whisper": "/no/such.pt"}}, TASKS
+)
+AUDIO = resolve_spec({"class_path": "AudioCnn"}, TASKS)
 
 
 def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_own_batch() -> None:
@@ -51,26 +54,26 @@ def test_batch_norms_are_synchronised_where_the_branch_or_the_fused_run_asks(
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:
-    names, left_out = available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, HEARD, "skip")
+    names, left_out = available_branches({"here": HERE, "not_here": NOT_HERE}, HEARD, "skip")
     assert names == ["here"]
     assert "/no/such.pt" in left_out["not_here"]
 
 
 def test_a_branch_that_cannot_be_had_stops_the_run_if_asked() -> None:
     with pytest.raises(UnavailableError, match=r"/no/such\.pt"):
-        available_branches({"here": HERE, "not_here": NOT_HERE}, TASKS, HEARD, "error")
+        available_branches({"here": HERE, "not_here": NOT_HERE}, HEARD, "error")
 
 
 def test_no_branch_at_all_is_an_error_even_when_skipping() -> None:
     with pytest.raises(UnavailableError, match="at least one branch"):
-        available_branches({"not_here": NOT_HERE}, TASKS, HEARD, "skip")
+        available_branches({"not_here": NOT_HERE}, HEARD, "skip")
 
 
 @pytest.mark.parametrize(
-    "branch", [{"class_path": "AudioCnn"}, {"class_path": "TranscriptGru"}], ids=["hears", "feature of audio"]
+    "branch", [AUDIO, resolve_spec({"class_path": "TranscriptGru"}, TASKS)], ids=["hears", "feature of audio"]
 )
-def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: dict[str, str]) -> None:
-    names, left_out = available_branches({"here": HERE, "branch": branch}, TASKS, TEXT, "skip")
+def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: Spec) -> None:
+    names, left_out = available_branches({"here": HERE, "branch": branch}, TEXT, "skip")
     assert names == ["here"]
     assert "the corpus has no audio" in left_out["branch"]
 
@@ -78,16 +81,14 @@ def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: dict[
 def test_a_clip_without_audio_is_told_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     parts = Parts([*HEARD.train, MUTE], HEARD.val, [])
     logging.getLogger("lightning_emorec").propagate = True
-    available_branches({"branch": {"class_path": "AudioCnn"}, "text": HERE}, TASKS, parts, "error")
+    available_branches({"branch": AUDIO, "text": HERE}, parts, "error")
     assert "branch branch skips 1 of 3 clips, which have no audio, e.g. a" in caplog.text
     assert "branch text" not in caplog.text
 
 
 def test_a_part_without_any_audio_stops_a_branch_that_hears() -> None:
     with pytest.raises(UnavailableError, match="the corpus has no audio"):
-        available_branches(
-            {"branch": {"class_path": "AudioCnn"}}, TASKS, Parts(HEARD.train, TEXT.val, []), "error"
-        )
+        available_branches({"branch": AUDIO}, Parts(HEARD.train, TEXT.val, []), "error")
 
 
 def test_a_branch_can_be_unavailable_for_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,5 @@ def test_a_branch_can_be_unavailable_for_a_reason_of_its_own(monkeypatch: pytest
         raise UnavailableError("weights", f"none for {init_args['transcript']}", "wait")
 
     monkeypatch.setattr(TranscriptGru, "check_available", check_available)
-    _, left_out = available_branches(
-        {"here": {"class_path": "AudioCnn"}, "not_here": HERE}, TASKS, HEARD, "skip"
-    )
+    _, left_out = available_branches({"here": AUDIO, "not_here": HERE}, HEARD, "skip")
     assert "none for reference" in left_out["not_here"]
