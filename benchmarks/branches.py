@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from lightning_emorec.evaluation.results import wall_s
+
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "weighted_f1": "weighted F1"}
 PARTS = {"train": "train", "test": "test"}
 
@@ -58,7 +60,7 @@ def table(rows: dict[str, list[Metrics]]) -> str:
     lines = ["| config | " + " | ".join(heads) + " | parameters | seconds |", "|" + "---|" * (len(heads) + 3)]
     for name, found in rows.items():
         cells = [" / ".join(_spread(found, part, score) for score in SCORES) for part in PARTS]
-        seconds = min(sum(metrics["seconds"].values()) for metrics in found)
+        seconds = min(wall_s(metrics) for metrics in found)
         lines.append(f"| `{name}` | {' | '.join(cells)} | {found[0]['parameters']:,} | {seconds:.0f} |")
     return "\n".join(lines)
 

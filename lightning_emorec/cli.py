@@ -46,8 +46,10 @@ from lightning_emorec.training import (
     leave_group,
     loggers_of,
     mark_done,
+    other_features,
     override,
     overrides_by_branch,
+    read_checkpoint,
     refuse_other_hyperparameters,
     refuse_other_tasks,
     take_flags,
@@ -137,6 +139,9 @@ class EmorecCLI(LightningCLI):
             self.model.use_trained(self.plan.branches)
         if self.subcommand == "fit":
             self._resume(self.config_init.fit)
+        else:
+            file = self._get(self.config, "ckpt_path")
+            self.plan.warnings.extend(other_features(read_checkpoint(file), cast(Branch, self.model)))
         if isinstance(self.model, ClosedFormBranch):
             self.processes.go_on_alone(self.model, self.datamodule, str(self.plan.folder))
 
@@ -214,7 +219,7 @@ class EmorecCLI(LightningCLI):
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))
         plan = decide(plain, data, self.held, leader)
-        self.started += sum(plan.seconds.values())  # the branches' time is told apart
+        self.started += plan.seconds.get("branches", 0.0)  # their time is told apart
         return plan
 
     def _datamodule(self, plain: dict[str, Any]) -> EmotionDataModule:

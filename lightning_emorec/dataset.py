@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -143,6 +145,30 @@ def labels(clip: Clip, tasks: Tasks) -> dict[str, int]:
         task: classes.index(clip.labels[task]) if task in clip.labels else UNLABELLED
         for task, classes in tasks.items()
     }
+
+
+def content_of(clips: Sequence[Clip], audio: AudioStore, tasks: Tasks) -> str:
+    """A short hash of all that can be learned from clips, or that a model is judged by on them.
+
+    Args:
+        clips: In any order: ids, actors, labels, texts and the bytes of their recordings count.
+        audio: Knows the digests of recordings.
+        tasks: Tasks and classes, in the order that logits have them.
+    """
+    heard = [clip.path for clip in clips if clip.path is not None]
+    digests = dict(zip(heard, audio.digests(heard), strict=True))
+    rows = sorted(
+        [
+            clip.id,
+            clip.actor,
+            sorted(clip.labels.items()),
+            clip.text or "",
+            (clip.path and digests[clip.path]) or "",
+        ]
+        for clip in clips
+    )
+    content = json.dumps([[*tasks.items()], rows])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def class_balance(clips: Sequence[Clip], tasks: Tasks) -> Tensor:

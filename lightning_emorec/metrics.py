@@ -31,11 +31,14 @@ class PartLogits:
         clip_ids: The clips, in the order of the part.
         logits: Task name -> (clips, classes) float32.
         labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
+        content: Hash of the clips as they were judged, by which a later run tells whether the logits still hold; empty
+            where nobody asks.
     """
 
     clip_ids: list[str]
     logits: dict[str, Tensor]
     labels: dict[str, Tensor]
+    content: str = ""
 
     def __post_init__(self) -> None:
         self.logits = {task: values.detach().cpu().float() for task, values in self.logits.items()}
@@ -49,7 +52,7 @@ class PartLogits:
 
     def save(self, path: Path) -> None:
         """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
-        state = {"clip_ids": self.clip_ids, "logits": self.logits, "labels": self.labels}
+        state = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -69,7 +72,7 @@ class PartLogits:
         """
         try:
             state = torch.load(path, weights_only=True)
-            return cls(state["clip_ids"], state["logits"], state["labels"])
+            return cls(state["clip_ids"], state["logits"], state["labels"], state["content"])
         except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
             found = f"{path}, which cannot be read ({type(error).__name__})"
             raise EmorecError("a file of logits", found, "delete it: the next run writes it again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lightning.pytorch import LightningModule
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn.modules.module import _IncompatibleKeys
 
 from lightning_emorec.branches.collector import Collector
+from lightning_emorec.dataset import content_of
 from lightning_emorec.features import Feature, Value
 from lightning_emorec.metrics import PartLogits, score_part
 from lightning_emorec.types import Batch, EmorecError, Logits, Part, Tasks
@@ -160,7 +162,13 @@ class Branch(LightningModule, ABC):
 
     def finish(self, part: Part) -> PartLogits:
         """The logits of a part, whole, after `evaluate` has seen its every batch."""
-        return self._collector.take(self, self.clip_ids(part))
+        return self.dated(self._collector.take(self, self.clip_ids(part)), part)
+
+    def dated(self, logits: PartLogits, part: Part) -> PartLogits:
+        """The logits with the content of the part's clips that they are of."""
+        clips = {clip.id: clip for clip in self.data.clips(part)}
+        judged = [clips[clip_id] for clip_id in logits.clip_ids]
+        return replace(logits, content=content_of(judged, self.data.audio, self.tasks))
 
     def clip_ids(self, part: Part) -> list[str]:
         """Ids of a part's clips, in the order that `Batch.index` counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,6 +151,12 @@ class RunResults:
             "seconds": self.seconds,
             "versions": self.versions,
         }
+
+
+def wall_s(metrics: Mapping[str, Any]) -> float:
+    """Seconds by the clock that a run took, from its metrics.json: branches count once, and not each by itself."""
+    seconds: Mapping[str, float] = metrics["seconds"]
+    return sum(spent for stage, spent in seconds.items() if not stage.startswith("branch "))
 
 
 def _scores(results: PartResults) -> dict[Part, dict[str, Scores]]:

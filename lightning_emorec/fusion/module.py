@@ -24,6 +24,7 @@ from lightning_emorec.branches import (
     resolve_spec,
     spec_of,
 )
+from lightning_emorec.dataset import content_of
 from lightning_emorec.features import Feature, unique
 from lightning_emorec.fusion.across_actors import fuse_across_actors
 from lightning_emorec.fusion.compared import compared_rules
@@ -250,7 +251,7 @@ class FusionModule(ClosedFormBranch):
 
     def _finish_branches(self, part: Part) -> None:
         for name in self._pending(part):
-            result = self._collectors.pop(name).take(self, self.clip_ids(part))
+            result = self.dated(self._collectors.pop(name).take(self, self.clip_ids(part)), part)
             self.branch_results.setdefault(name, {})[part] = result
             if name in self._folders and self.trainer.is_global_zero:
                 result.save(logits_file(self._folders[name], part))
@@ -259,10 +260,10 @@ class FusionModule(ClosedFormBranch):
         for name, folder in self._folders.items():
             file = logits_file(folder, part)
             taken = with_audio(self.data.clips(part)) if name in self._need_audio else self.data.clips(part)
-            ids = [clip.id for clip in taken]
             if part not in self.branch_results.get(name, {}) and file.is_file():
                 kept = PartLogits.load(file)
-                if kept.clip_ids == ids:
+                content = content_of(taken, self.data.audio, self.tasks)
+                if (kept.clip_ids, kept.content) == ([clip.id for clip in taken], content):
                     self.branch_results.setdefault(name, {})[part] = kept
 
     def _pending(self, part: Part) -> list[str]:

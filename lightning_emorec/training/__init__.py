@@ -20,6 +20,8 @@ from lightning_emorec.training.overrides import override, overrides_by_branch, t
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
     RunConfig,
+    other_features,
+    read_checkpoint,
     refuse_other_hyperparameters,
     refuse_other_tasks,
     with_config_of_checkpoint,
@@ -57,8 +59,10 @@ __all__ = [
     "locked",
     "loggers_of",
     "mark_done",
+    "other_features",
     "override",
     "overrides_by_branch",
+    "read_checkpoint",
     "refuse_other_hyperparameters",
     "refuse_other_ranks",
     "refuse_other_tasks",

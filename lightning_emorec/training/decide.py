@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -59,7 +60,7 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Lea
     require_validation(config, data.parts)
     refuse_shared_recordings(data.parts, data.audio)
     warnings = _check(config)
-    clips = describe_clips(data.parts, data.audio)
+    clips = describe_clips(data.parts, data.audio, data.tasks)
     branches = config["model"]["init_args"].get("branches")
     if branches is not None:
         return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
@@ -117,7 +118,10 @@ def _decide_fusion(
         again = store.trained(name, run, print_, refit_of=first)
         return first, Refit(again, run["trainer"]["max_epochs"])
 
+    started = time.monotonic()
     made = dict(zip(names, side_by_side([partial(trained, name) for name in names], jobs), strict=True))
+    if store.seconds:  # less than their sum, where several were trained at a time
+        store.seconds["branches"] = time.monotonic() - started
     folders = {name: first for name, (first, _) in made.items()}
     refits = {name: again for name, (_, again) in made.items() if again is not None}
     return RunPlan(folder, folders, left_out, store.seconds, refits=refits)

@@ -10,9 +10,10 @@ from typing import Any
 
 from lightning_emorec import __version__
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.dataset import content_of
 from lightning_emorec.features import sha256
 from lightning_emorec.splits import Parts
-from lightning_emorec.types import Clip
+from lightning_emorec.types import Tasks
 
 Config = Mapping[str, Any]
 
@@ -34,16 +35,9 @@ PLACE_OF_TRAINING = {
 }
 
 
-def describe_clips(parts: Parts, audio: AudioStore) -> str:
-    """A hash of the training and validation clips: ids, actors, labels, texts and audio content."""
-    clips = [*parts.train, *parts.val]
-    heard = [clip.path for clip in clips if clip.path is not None]
-    digests = dict(zip(heard, audio.digests(heard), strict=True))
-    rows = [
-        (name, sorted(_row(clip, digests.get(clip.path, "") if clip.path else "") for clip in clips))
-        for name, clips in (("train", parts.train), ("val", parts.val))
-    ]
-    return _hash(rows)
+def describe_clips(parts: Parts, audio: AudioStore, tasks: Tasks) -> str:
+    """A hash of the training and validation clips, and of the tasks that they are labelled for."""
+    return _hash([content_of(clips, audio, tasks) for clips in (parts.train, parts.val)])
 
 
 def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
@@ -83,10 +77,6 @@ def _by_content(value: Any) -> Any:
     if path.is_dir():
         return [(file.name, sha256(file)) for file in sorted(path.iterdir()) if file.is_file()]
     return sha256(path) if path.is_file() else value
-
-
-def _row(clip: Clip, digest: str) -> list[Any]:
-    return [clip.id, clip.actor, sorted(clip.labels.items()), clip.text or "", digest]
 
 
 def _hash(content: object) -> str:

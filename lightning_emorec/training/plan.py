@@ -31,7 +31,8 @@ class RunPlan:
         folder: The run folder.
         branches: Branch name -> run folder of the trained branch; empty but for a fusion.
         left_out: Branch name -> why it is not fused.
-        seconds: Stage -> seconds spent before the run's own trainer starts.
+        seconds: Stage -> seconds spent before the run's own trainer starts: `branch NAME` for each that was trained,
+            and `branches` for all of them by the clock.
         warnings: What a reader of the run's figures must know.
         refits: Branch name, or that of the run itself -> its refit; empty but with `refit`.
         refit_of: Folder of the run that this one is the refit of.

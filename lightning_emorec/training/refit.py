@@ -71,7 +71,8 @@ def chosen_epochs(selecting: Path) -> int:
 
 def describe_joined_clips(data: EmotionDataModule) -> str:
     """As `describe_clips`, of a refit: both parts are trained on."""
-    return describe_clips(UnvalidatedParts([*data.parts.train, *data.parts.val], [], []), data.audio)
+    joined = UnvalidatedParts([*data.parts.train, *data.parts.val], [], [])
+    return describe_clips(joined, data.audio, data.tasks)
 
 
 def refit_folder(selecting: Path, print_: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,15 +13,20 @@ import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lightning_emorec.branches import Branch
 from lightning_emorec.types import EmorecError, Tasks
 
 RUN_CONFIG = "run_config"  # key of the run's config in a checkpoint
+FEATURES = "features"  # and of its features' keys
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")  # of training, not of the model
 
 
 class RunConfig(Callback):
-    """Puts the run's config into each checkpoint, so that `test --ckpt_path FILE` needs nothing else."""
+    """Puts the run's config into each checkpoint, so that `test --ckpt_path FILE` needs nothing else.
+
+    And the keys of its features: the config may leave to the environment which Whisper is meant.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -28,8 +34,9 @@ class RunConfig(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the config."""
+        """Add both."""
         checkpoint[RUN_CONFIG] = self.text
+        checkpoint[FEATURES] = _keys(cast(Branch, pl_module))
 
 
 def read_checkpoint(file: str) -> dict[str, Any]:
@@ -78,6 +85,25 @@ def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
     if trained != tasks:
         expected = f"the tasks that the model was trained for, {trained}"
         raise EmorecError(expected, f"{tasks}", "choose a corpus with these classes")
+
+
+def other_features(checkpoint: Mapping[str, Any], model: Branch) -> list[str]:
+    """A warning if a model would hear other features than it was trained on, as from another Whisper; else nothing."""
+    trained, here = set(checkpoint.get(FEATURES, _keys(model))), set(_keys(model))
+    if trained == here:
+        return []
+    return [
+        f"the model was trained on the features {_listed(trained - here)} and would be judged on "
+        f"{_listed(here - trained)}: set EMOREC_WHISPER, or the files that it reads, as they were"
+    ]
+
+
+def _keys(model: Branch) -> list[str]:
+    return sorted(feature.key for feature in model.features)
+
+
+def _listed(keys: set[str]) -> str:
+    return ", ".join(sorted(keys)) or "none"
 
 
 def with_config_of_checkpoint(args: list[str], held: ExitStack) -> list[str]:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from lightning_emorec.evaluation.results import wall_s
 from lightning_emorec.metrics import PartLogits
 from tests.cli.conftest import Project
 
@@ -41,7 +43,7 @@ def test_a_fused_run_trains_its_branches_then_reuses_them(project: Project) -> N
     assert set(first["rules"]) == {"average", "weighted", "max_confidence", "log_linear"}
     assert first["fusion"]["rule"] == "log_linear"
     assert sum(first["fusion"]["weights"].values()) == pytest.approx(1)
-    assert {"branch text", "branch audio"} <= set(first["seconds"])
+    assert {"branch text", "branch audio", "branches"} <= set(first["seconds"])
     assert "test" not in yaml.safe_load((stores[0] / "metrics.json").read_text())  # heard once, by the fusion
 
     changed = {store: (store / "checkpoints" / "best.ckpt").stat().st_mtime_ns for store in stores}
@@ -56,9 +58,35 @@ def test_a_fused_run_trains_its_branches_then_reuses_them(project: Project) -> N
     assert set(project.metrics("fused-3")["seconds"]) & {"branch text", "branch audio"} == {"branch text"}
 
 
+def test_kept_branches_are_judged_anew_where_test_clips_have_changed(project: Project, tones: Path) -> None:
+    moved = Path(shutil.copytree(tones.parent, project.folder / "tones")) / tones.name
+    command = ("fit", "--config", project.config("fused"), f"--data.corpus.init_args.path={moved}")
+    project.run(*command)
+    moved.write_text(moved.read_text().replace("6-low-0.wav,6,low", "6-low-0.wav,6,high"))
+    project.run(*command)
+    assert len(list((project.runs / "branches").iterdir())) == 2  # test clips teach nothing
+    kept = PartLogits.load(next(project.runs.glob("branches/text-*")) / "logits" / "test.pt")
+    assert kept.labels["pitch"][kept.clip_ids.index("6-low-0.wav")] == 2
+    shutil.copy(moved.with_name("6-high-0.wav"), moved.with_name("6-low-0.wav"))
+    project.run(*command)
+    heard = PartLogits.load(next(project.runs.glob("branches/audio-*")) / "logits" / "test.pt")
+    rows = [heard.clip_ids.index(clip) for clip in ("6-low-0.wav", "6-high-0.wav")]
+    torch.testing.assert_close(heard.logits["pitch"][rows[0]], heard.logits["pitch"][rows[1]])
+
+
+def test_branches_are_trained_anew_where_classes_have_another_order(project: Project) -> None:
+    for order in ("[low, middle, high]", "[high, middle, low]"):
+        tasks = f"--data.corpus.init_args.tasks={{pitch: {order}}}"
+        project.run("fit", "--config", project.config("fused"), tasks)
+    assert len(list((project.runs / "branches").iterdir())) == 4
+
+
 def test_branches_trained_side_by_side_are_those_trained_one_after_the_other(project: Project) -> None:
+    started = time.monotonic()
     project.run("fit", "--config", project.config("fused"), "--branch_jobs", "2")
     beside = project.metrics("fused")
+    assert min(beside["seconds"].values()) >= 0
+    assert wall_s(beside) < time.monotonic() - started
     said = {
         path.parent.name.split("-")[0]: path.read_text() for path in project.runs.glob("branches/*/fit.log")
     }

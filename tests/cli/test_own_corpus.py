@@ -52,7 +52,7 @@ def test_the_default_run_takes_a_manifest_with_emotions_alone(
     )
     assert isinstance(cli, EmorecCLI)
     metrics = json.loads((cli.plan.folder / "metrics.json").read_text(encoding="utf8"))
-    assert set(HEARING) <= set(metrics["test"]["branches"])
+    assert set(HEARING) <= set(metrics["branches"])
     log = next((tmp_path / "runs" / "branches").glob("audio_cnn-*/fit.log")).read_text(encoding="utf8")
     assert "loss_weights for intensity, sex count nothing: the corpus has the tasks emotion" in log
 

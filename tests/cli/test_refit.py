@@ -13,6 +13,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from lightning_emorec.__main__ import main
 from lightning_emorec.branches import solved_on_file
 from lightning_emorec.fusion import LogLinear
 from lightning_emorec.metrics import PartLogits, score
@@ -59,7 +60,11 @@ def stack(folders: dict[str, Path], name: str) -> Tensor:
 
 
 def test_a_fusion_is_solved_on_the_branches_that_chose_and_made_of_their_refits(
-    project: Project, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    config: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     project.run("fit", "--config", config)
     metrics, fused = project.metrics("fused"), project.runs / "fused"
@@ -89,6 +94,10 @@ def test_a_fusion_is_solved_on_the_branches_that_chose_and_made_of_their_refits(
     tested = score(rule(stack(before, "test")), part(fused, "test").labels["pitch"])
     assert metrics["before_refit"]["test"]["pitch"]["nll"] == pytest.approx(tested["nll"], abs=1e-5)
     assert "Before refit" in (fused / "report.html").read_text()
+
+    with pytest.raises(SystemExit):  # these clips were trained on
+        main(["stress", "fused", "--part", "val", "--runs", str(project.runs)])
+    assert "found validation clips, on which they were refitted" in capsys.readouterr().err
 
     moved = shutil.copy(fused / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
     shutil.rmtree(project.runs)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from lightning_emorec.audio import AudioStore
 from lightning_emorec.augment import SpeedPerturb
-from lightning_emorec.dataset import DrawSampler, FrontEnd, Sample, TrainingView, collate, labels
+from lightning_emorec.dataset import DrawSampler, FrontEnd, Sample, TrainingView, collate, content_of, labels
 from lightning_emorec.types import UNLABELLED, Clip
 
 TASKS = {"emotion": ["calm", "angry"], "sex": ["female", "male"]}
@@ -95,3 +100,23 @@ def test_a_step_of_two_ranks_takes_the_clips_of_one_step_of_one_process() -> Non
     for step in range(3):  # 4 clips a step: 2 a rank
         both = first[2 * step : 2 * step + 2] + second[2 * step : 2 * step + 2]
         assert sorted(both) == sorted(alone[4 * step : 4 * step + 4])
+
+
+def test_the_content_of_clips_is_all_that_is_learned_from_them_in_any_order(tmp_path: Path) -> None:
+    sound, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    for file, level in ((sound, 0.1), (other, 0.2)):
+        soundfile.write(file, np.full(1600, level), 16000)
+    audio = AudioStore(tmp_path / "cache", 16000)
+    tasks = {"mood": ["calm", "angry"]}
+    clip, mute = Clip("1", "x", sound, {"mood": "calm"}), Clip("2", "y", None, {"mood": "angry"}, text="no")
+    content = content_of([clip, mute], audio, tasks)
+    assert content_of([mute, clip], audio, tasks) == content
+    changed = [
+        content_of([replace(clip, labels={"mood": "angry"}), mute], audio, tasks),
+        content_of([replace(clip, actor="z"), mute], audio, tasks),
+        content_of([replace(clip, path=other), mute], audio, tasks),
+        content_of([clip, replace(mute, text="yes")], audio, tasks),
+        content_of([clip, mute], audio, {"mood": ["angry", "calm"]}),
+        content_of([clip], audio, tasks),
+    ]
+    assert len({content, *changed}) == 7

@@ -120,7 +120,8 @@ class CellMaker:
         prints = {name: subject.branch_fingerprint(name, seed, described) for name in subject.branches}
         cell = self.folder / f"seed{seed}-fold{fold.index}"
         title = Path(subject.config["name"]).name
-        run = cell / f"{title}-{subject.run_fingerprint(prints, seed, described)}"
+        print_ = subject.run_fingerprint(prints, seed, described)
+        run = cell / f"{title}-{digest([print_, subject.content(fold.parts.test)])}"
         stores = {name: self.runs / BRANCHES / f"{name}-{print_}" for name, print_ in prints.items()}
         inner = self._inner(fold, seed)
         computed = [run.name, *(step.folder.name for steps in inner.values() for step in steps)]
@@ -148,7 +149,7 @@ class CellMaker:
     def _inner_step(self, name: str, fold: Fold, seed: int, described: str) -> Step:
         """A `fit` among the trained branches: another cross-validation with the same branch reuses it."""
         print_ = self.subject.branch_fingerprint(name, seed, described)
-        heard = digest([clip.id for clip in fold.parts.test])[:8]
+        heard = self.subject.content(fold.parts.test)[:8]
         folder = self.runs / BRANCHES / f"{name}-{print_}-{heard}"
         config = self._config(self.subject.branches[name], fold, seed, folder)
         return Step(f"{name} on inner fold {fold.index}", folder, config, RunPlan(folder))

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from lightning_emorec.branches import logits_file
 from lightning_emorec.evaluation.crossval.cells import Cell, Step
 from lightning_emorec.evaluation.crossval.logits import join, select
+from lightning_emorec.evaluation.results import wall_s
 from lightning_emorec.metrics import PartLogits
 from lightning_emorec.training.run_folder import write_atomically
 from lightning_emorec.types import Clip, EmorecError
@@ -89,7 +90,7 @@ def _seconds(cell: Cell) -> dict[str, float]:
         if folder == cell.run.folder != (refit := _tested_folder(cell, branch)):
             spent["refit"] = [refit]
     return {
-        label: round(sum(sum(_metrics(folder)["seconds"].values()) for folder in folders), 2)
+        label: round(sum(wall_s(_metrics(folder)) for folder in folders), 2)
         for label, folders in spent.items()
     }
 

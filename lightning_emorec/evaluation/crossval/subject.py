@@ -18,6 +18,7 @@ from lightning_emorec import corpora, splits  # noqa: F401
 from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.dataset import content_of
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.decide import fusion_fingerprint
 from lightning_emorec.training.fingerprint import describe_clips, fingerprint
@@ -109,7 +110,11 @@ class Subject:
 
     def describe(self, parts: Parts) -> str:
         """A hash of what is learned from."""
-        return describe_clips(parts, self.audio)
+        return describe_clips(parts, self.audio, self.tasks)
+
+    def content(self, clips: Sequence[Clip]) -> str:
+        """A hash of what is judged."""
+        return content_of(clips, self.audio, self.tasks)
 
     def branch_fingerprint(self, name: str, seed: int, described: str) -> str:
         """Of a branch trained on the clips that were described."""

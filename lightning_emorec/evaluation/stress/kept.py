@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from lightning_emorec.branches import Branch
@@ -20,12 +21,14 @@ class KeptLogits:
 
     Args:
         folder: Of one checkpoint and one part.
-        clip_ids: The part's clips: logits of others are computed anew.
+        clip_ids: The part's clips.
+        content: Hash of these clips: logits of others, or of clips that have changed, are computed anew.
     """
 
-    def __init__(self, folder: Path, clip_ids: Sequence[str]) -> None:
+    def __init__(self, folder: Path, clip_ids: Sequence[str], content: str) -> None:
         self.folder = folder
         self.clip_ids = list(clip_ids)
+        self.content = content
 
     def get(self, where: str, branches: Mapping[str, Branch], listen: Listening) -> dict[str, PartLogits]:
         """The branches' logits; what is not kept is computed and kept.
@@ -42,7 +45,7 @@ class KeptLogits:
         lacking = {name: branch for name, branch in branches.items() if name not in known}
         if lacking:
             for name, logits in listen(lacking, folder).items():
-                logits.save(folder / f"{name}.pt")
+                replace(logits, content=self.content).save(folder / f"{name}.pt")
                 known[name] = logits
             shutil.rmtree(folder / "features", ignore_errors=True)  # FeatureCache's own folder
         return {name: known[name] for name in branches}
@@ -56,6 +59,6 @@ class KeptLogits:
         for name in names:
             with suppress(EmorecError):  # absent or damaged: computed anew
                 logits = PartLogits.load(folder / f"{name}.pt")
-                if logits.clip_ids == self.clip_ids:
+                if (logits.clip_ids, logits.content) == (self.clip_ids, self.content):
                     known[name] = logits
         return known

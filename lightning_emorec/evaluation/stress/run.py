@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lightning_emorec.audio import AudioStore, with_audio
 from lightning_emorec.branches import Branch, solved_on_file
+from lightning_emorec.dataset import content_of
 from lightning_emorec.evaluation.crossval.logits import select
 from lightning_emorec.evaluation.stress.conditions import (
     CONDITIONS,
@@ -169,7 +170,10 @@ class StressTest:
 
     def _kept(self, part: Part) -> KeptLogits:
         folder = self.subject.folder / "stress" / "kept" / f"{self.subject.identity}-{part}"
-        return KeptLogits(folder, [clip.id for clip in with_audio(self.data.clips(part))])
+        clips = with_audio(self.data.clips(part))
+        return KeptLogits(
+            folder, [clip.id for clip in clips], content_of(clips, self.data.audio, self.data.tasks)
+        )
 
     def _listen(
         self, part: Part, audio: AudioStore, branches: Mapping[str, Branch], cache: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from lightning_emorec import __version__
-from lightning_emorec.branches import Branch, best_checkpoint, build_branch, logits_file
+from lightning_emorec.branches import Branch, best_checkpoint, build_branch, logits_file, solved_on_file
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.training.run_config import RUN_CONFIG, read_checkpoint
+from lightning_emorec.training.run_config import RUN_CONFIG, other_features, read_checkpoint
 from lightning_emorec.training.run_folder import is_done
 from lightning_emorec.types import EmorecError, Part
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,13 @@ class Subject:
             found = f"{self.folder}, which was not tested"
             raise EmorecError("a run that has been tested", found, "give --part val")
         part = asked or ("test" if tested else "val")
+        if part == "val" and solved_on_file(self.folder, next(iter(self.branches))).is_file():
+            expected = "clips that the branches have not heard"
+            raise EmorecError(
+                expected,
+                "validation clips, on which they were refitted",
+                "stress a tested run, or one without refit",
+            )
         if part == "val" and not self.data.parts.val:
             found = f"{self.folder}, where nobody validates"
             raise EmorecError("a run with validation clips", found, "name the run that this is the refit of")
@@ -96,6 +106,8 @@ def load_subject(run: str, runs: str) -> Subject:
         warnings.filterwarnings("ignore", message=".*is an instance of `nn.Module`.*")
         model = build_branch({"class_path": class_path, "init_args": init_args}, tasks)
     model.load_state_dict(checkpoint["state_dict"])
+    for warning in other_features(checkpoint, model):
+        log.warning("%s", warning)
     data = _datamodule(config["data"], file)
     if data.tasks != tasks:
         found = f"{data.tasks} in the corpus"
