@@ -31,8 +31,8 @@ class PartLogits:
         clip_ids: The clips, in the order of the part.
         logits: Task name -> (clips, classes) float32.
         labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
-        content: Hash of the clips as they were judged, by which a later run tells whether the logits still hold; empty
-            where nobody asks.
+        content: Hash of the clips as they were judged (`dataset.content_of`), by which a later run tells whether the
+            logits still hold; empty where nobody asks.
     """
 
     clip_ids: list[str]

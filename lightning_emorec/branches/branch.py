@@ -162,9 +162,9 @@ class Branch(LightningModule, ABC):
 
     def finish(self, part: Part) -> PartLogits:
         """The logits of a part, whole, after `evaluate` has seen its every batch."""
-        return self.dated(self._collector.take(self, self.clip_ids(part)), part)
+        return self.with_content(self._collector.take(self, self.clip_ids(part)), part)
 
-    def dated(self, logits: PartLogits, part: Part) -> PartLogits:
+    def with_content(self, logits: PartLogits, part: Part) -> PartLogits:
         """The logits with the content of the part's clips that they are of."""
         clips = {clip.id: clip for clip in self.data.clips(part)}
         judged = [clips[clip_id] for clip_id in logits.clip_ids]

@@ -251,7 +251,7 @@ class FusionModule(ClosedFormBranch):
 
     def _finish_branches(self, part: Part) -> None:
         for name in self._pending(part):
-            result = self.dated(self._collectors.pop(name).take(self, self.clip_ids(part)), part)
+            result = self.with_content(self._collectors.pop(name).take(self, self.clip_ids(part)), part)
             self.branch_results.setdefault(name, {})[part] = result
             if name in self._folders and self.trainer.is_global_zero:
                 result.save(logits_file(self._folders[name], part))
