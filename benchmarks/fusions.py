@@ -1,6 +1,6 @@
 """Compares ways to fuse the branches of a finished `crossval`, from the logits it kept.
 
-    python benchmarks/fusions.py runs/fused --branches whisper_statistics audio_cnn egemaps_cnn
+    python benchmarks/fusions.py runs/fused-5fold --branches whisper_statistics audio_cnn egemaps_cnn
 
 "choice" is what a choice between rows may rest on: each of the actors that a rule is solved on is left out in turn,
 and judged by the rule of the others. "test" is the rule of all of them on the fold's test actors, for the record.

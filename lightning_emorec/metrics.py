@@ -72,7 +72,7 @@ class PartLogits:
         """
         try:
             state = torch.load(path, weights_only=True)
-            return cls(state["clip_ids"], state["logits"], state["labels"], state["content"])
+            return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""))
         except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
             found = f"{path}, which cannot be read ({type(error).__name__})"
             raise EmorecError("a file of logits", found, "delete it: the next run writes it again") from error
