@@ -253,12 +253,8 @@ class EmorecCLI(LightningCLI):
 
     def _resume(self, config: Namespace) -> None:
         last = last_checkpoint(self.plan.folder)
-        if (
-            config.ckpt_path in (None, "last")
-            and last.is_file()
-            and not isinstance(self.model, ClosedFormBranch)
-        ):
-            config.ckpt_path = str(last)
+        if last.is_file() and not isinstance(self.model, ClosedFormBranch):
+            config.ckpt_path = str(last)  # also of a run that began from a given file: it has gone on since
         elif config.ckpt_path == "last":
             raise EmorecError(
                 "a checkpoint to go on from", f"no {last}", "leave out --ckpt_path to start anew"
