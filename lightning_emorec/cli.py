@@ -46,7 +46,6 @@ from lightning_emorec.training import (
     leave_group,
     loggers_of,
     mark_done,
-    override,
     overrides_by_branch,
     refuse_other_hyperparameters,
     refuse_other_tasks,
@@ -234,7 +233,7 @@ class EmorecCLI(LightningCLI):
         fused, parser = self._dump(config), self._parser("fit")
         for name, branch in branches.items():
             own = branch if isinstance(branch, dict) else self._dump(parser.parse_path(branch))
-            run = branch_run(override(own, overrides.get(name, {})), fused)
+            run = branch_run(own, fused, overrides.get(name, {}))
             branches[name] = self._dump(parser.parse_object(run))
         config.model.init_args.overrides = None
 

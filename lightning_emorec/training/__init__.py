@@ -16,7 +16,7 @@ from lightning_emorec.training.launch import (
 )
 from lightning_emorec.training.loggers import loggers_of
 from lightning_emorec.training.missing import branch_run, train_branch
-from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
+from lightning_emorec.training.overrides import overrides_by_branch, take_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
     RunConfig,
@@ -57,7 +57,6 @@ __all__ = [
     "locked",
     "loggers_of",
     "mark_done",
-    "override",
     "overrides_by_branch",
     "refuse_other_hyperparameters",
     "refuse_other_ranks",
