@@ -16,6 +16,7 @@ from lightning_emorec.branches import Spec, branch_class, needs_audio
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.agree import Leader
 from lightning_emorec.training.children import run_fit
+from lightning_emorec.training.guards import taught_on
 from lightning_emorec.training.launch import environment_alone
 from lightning_emorec.training.overrides import override
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
@@ -170,7 +171,9 @@ def train_branch(
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
     environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
-    environment[PLAN_VARIABLE] = RunPlan(folder, refit_of=refit_of).as_text()
+    warnings = taught_on(config["model"], config["data"]["corpus"])
+    plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
+    environment[PLAN_VARIABLE] = plan.as_text()
     if jobs > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     code = run_fit(folder / "config.yaml", environment, log_file)

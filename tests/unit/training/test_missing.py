@@ -12,7 +12,9 @@ from lightning_emorec.training.missing import (
     SHARED_TRAINER,
     available_branches,
     branch_run,
+    train_branch,
 )
+from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.types import Clip, EmorecError, UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
@@ -76,6 +78,26 @@ def test_an_override_sets_what_a_branch_decides_for_itself() -> None:
 def test_an_override_of_what_the_fused_run_decides_is_refused(key: str) -> None:
     with pytest.raises(EmorecError, match=f"found {key}; set it on the fused run"):
         branch_run({"model": {}}, FUSED, {key: 1})
+
+
+def test_a_branch_s_own_run_is_told_that_its_weights_were_taught_on_the_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, str] = {}
+
+    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None) -> int:
+        told.update(environment)
+        return 0
+
+    monkeypatch.setattr("lightning_emorec.training.missing.run_fit", run_fit)
+    config = {
+        "model": {"class_path": "B", "init_args": {"weights": "emotion2vec/emotion2vec_plus_base"}},
+        "data": {"corpus": {"class_path": "lightning_emorec.corpora.Ravdess"}},
+    }
+    train_branch("b", config, tmp_path / "b-refit", None, refit_of=tmp_path / "b")
+    plan = RunPlan.of_text(told[PLAN_VARIABLE])
+    assert "was trained on Ravdess" in plan.warnings[0]
+    assert (plan.folder, plan.refit_of) == (tmp_path / "b-refit", tmp_path / "b")
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:
