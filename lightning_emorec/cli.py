@@ -47,7 +47,6 @@ from lightning_emorec.training import (
     loggers_of,
     mark_done,
     other_features,
-    override,
     overrides_by_branch,
     read_checkpoint,
     refuse_other_hyperparameters,
@@ -239,7 +238,7 @@ class EmorecCLI(LightningCLI):
         fused, parser = self._dump(config), self._parser("fit")
         for name, branch in branches.items():
             own = branch if isinstance(branch, dict) else self._dump(parser.parse_path(branch))
-            run = branch_run(override(own, overrides.get(name, {})), fused)
+            run = branch_run(own, fused, overrides.get(name, {}))
             branches[name] = self._dump(parser.parse_object(run))
         config.model.init_args.overrides = None
 
@@ -258,12 +257,8 @@ class EmorecCLI(LightningCLI):
 
     def _resume(self, config: Namespace) -> None:
         last = last_checkpoint(self.plan.folder)
-        if (
-            config.ckpt_path in (None, "last")
-            and last.is_file()
-            and not isinstance(self.model, ClosedFormBranch)
-        ):
-            config.ckpt_path = str(last)
+        if last.is_file() and not isinstance(self.model, ClosedFormBranch):
+            config.ckpt_path = str(last)  # also of a run that began from a given file: it has gone on since
         elif config.ckpt_path == "last":
             raise EmorecError(
                 "a checkpoint to go on from", f"no {last}", "leave out --ckpt_path to start anew"

@@ -68,6 +68,9 @@ class Attempt:
         if code:
             self._fail(f"exit status {code}: {self._last_words()}")
             return True
+        if not is_done(self.run):  # `fit` chose another folder
+            self._fail(f"{self.run} was begun with another config or data: give the sweep another --name")
+            return True
         logged = self._logged()
         if logged:
             self._report(logged)

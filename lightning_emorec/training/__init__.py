@@ -16,7 +16,7 @@ from lightning_emorec.training.launch import (
 )
 from lightning_emorec.training.loggers import loggers_of
 from lightning_emorec.training.missing import branch_run, train_branch
-from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
+from lightning_emorec.training.overrides import overrides_by_branch, take_flags
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_config import (
     RunConfig,
@@ -60,7 +60,6 @@ __all__ = [
     "loggers_of",
     "mark_done",
     "other_features",
-    "override",
     "overrides_by_branch",
     "read_checkpoint",
     "refuse_other_hyperparameters",

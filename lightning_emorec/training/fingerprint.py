@@ -44,10 +44,12 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     """Hash of a resolved run config, its clips and what its training starts from.
 
     Args:
-        config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything` and `refit`, defaults filled in.
+        config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything`, `refit` and `ckpt_path`, defaults filled
+            in.
         clips: What `describe_clips` said.
         origins: What the model's `origins` says: digests of weights, keys of features.
     """
+    began_from = config.get("ckpt_path")
     return _hash(
         {
             "model": _by_content(config["model"]),
@@ -61,6 +63,7 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
             "features": sorted(set(origins)),
             "version": __version__,
             **({"refit": True} if config.get("refit") else {}),
+            **({} if began_from in (None, "last") else {"ckpt_path": _by_content(began_from)}),
         }
     )
 

@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,9 @@ from lightning_emorec.branches import Spec, branch_class, needs_audio
 from lightning_emorec.splits import Parts
 from lightning_emorec.training.agree import Leader
 from lightning_emorec.training.children import run_fit
+from lightning_emorec.training.guards import taught_on
 from lightning_emorec.training.launch import environment_alone
+from lightning_emorec.training.overrides import override
 from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
 from lightning_emorec.training.run_folder import is_done, write_atomically
 from lightning_emorec.types import EmorecError, UnavailableError
@@ -49,11 +50,29 @@ SHARED_TRAINER = (
     "enable_progress_bar",
     "enable_model_summary",
 )
+DECIDED = (
+    *(f"data.{key}" for key in SHARED_DATA),
+    *(f"trainer.{key}" for key in (*SHARED_TRAINER, "logger")),
+    *("seed_everything", "test_after_fit", "refit"),
+)
 
 
-def branch_run(branch: Config, fused: Config) -> Config:
-    """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches."""
-    run = deepcopy(branch)
+def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> Config:
+    """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches.
+
+    Args:
+        branch: The branch's own.
+        fused: That of the fused run.
+        overrides: Dotted key -> value, to be set in the branch's own.
+
+    Raises:
+        EmorecError: An override of what the fused run decides.
+    """
+    for key in overrides:
+        if any(f"{key}.".startswith(f"{decided}.") for decided in DECIDED):
+            fix = "set it on the fused run, or leave it out of model.init_args.overrides"
+            raise EmorecError("overrides of what a branch decides for itself", key, fix)
+    run = override(branch, overrides)
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
         run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
     wanted = (part["trainer"].get("sync_batchnorm") for part in (run, fused))
@@ -152,7 +171,9 @@ def train_branch(
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
     environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
-    environment[PLAN_VARIABLE] = RunPlan(folder, refit_of=refit_of).as_text()
+    warnings = taught_on(config["model"], config["data"]["corpus"])
+    plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
+    environment[PLAN_VARIABLE] = plan.as_text()
     if jobs > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     code = run_fit(folder / "config.yaml", environment, log_file)

@@ -89,6 +89,19 @@ def test_a_checkpoint_is_not_trained_further_with_other_hyper_parameters(
     assert "lr 0.5 where it has" in capsys.readouterr().err
 
 
+def test_a_run_that_began_from_a_file_goes_on_from_its_own_last_epoch(project: Project) -> None:
+    project.run("fit", "--config", project.config("text"))
+    file = project.runs / "text" / "checkpoints" / "last.ckpt"
+    command = ("fit", "--config", project.config("text"), "--name=more", "--trainer.max_epochs=4")
+    project.run(*command, "--ckpt_path", str(file))
+    (project.runs / "more" / "done").unlink()  # as if it had been stopped after its last epoch
+    project.run(*command)
+    assert epochs(project.runs / "more-2") == [0, 1, 2, 3]  # begun from nothing, it is another run
+    project.run(*command, "--ckpt_path", str(file))
+    assert epochs(project.runs / "more") == [2, 3]
+    assert (project.runs / "more" / "done").is_file()
+
+
 def test_last_with_nothing_to_go_on_from_is_an_error(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

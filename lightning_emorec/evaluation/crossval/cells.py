@@ -12,6 +12,7 @@ from lightning_emorec.branches import logits_file
 from lightning_emorec.evaluation.crossval.folds import Fold, Folding, inner_folds
 from lightning_emorec.evaluation.crossval.subject import Config, Subject
 from lightning_emorec.training.decide import BRANCHES
+from lightning_emorec.training.guards import taught_on
 from lightning_emorec.training.plan import RunPlan
 from lightning_emorec.training.run_folder import is_done
 from lightning_emorec.types import EmorecError
@@ -152,7 +153,8 @@ class CellMaker:
         heard = self.subject.content(fold.parts.test)[:8]
         folder = self.runs / BRANCHES / f"{name}-{print_}-{heard}"
         config = self._config(self.subject.branches[name], fold, seed, folder)
-        return Step(f"{name} on inner fold {fold.index}", folder, config, RunPlan(folder))
+        plan = RunPlan(folder, warnings=taught_on(config["model"], config["data"]["corpus"]))
+        return Step(f"{name} on inner fold {fold.index}", folder, config, plan)
 
     def _config(self, config: Config, fold: Fold, seed: int, folder: Path) -> Config:
         return {

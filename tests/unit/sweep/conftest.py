@@ -24,6 +24,9 @@ EPOCHS = 3
 given = dict(arg.lstrip("-").split("=") for arg in sys.argv[1:] if "=" in arg)
 words = sys.argv[1:]
 folder = Path(words[words.index("--runs") + 1]) / words[words.index("--name") + 1]
+began = folder / "began-as"
+if began.is_file() and began.read_text() != given["x"]:
+    folder = folder.with_name("run-2")
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "starts").open("a").write("x")
 lines = ["name: trial", "test_after_fit: false", f"x: {given['x']}", f"trainer: {{max_epochs: {EPOCHS}}}"]

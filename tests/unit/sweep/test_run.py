@@ -126,6 +126,21 @@ def test_a_run_that_outlived_a_killed_sweep_is_only_read(shared: Open) -> None:
     assert not (folder / "starts").exists()
 
 
+def test_what_another_config_left_unfinished_is_not_taken_for_the_trial_s_score(shared: Open) -> None:
+    claim = shared().claim()
+    assert claim is not None
+    claim.lock.close()
+    folder = claim.folder / "run"
+    folder.mkdir(parents=True)
+    (folder / "began-as").write_text("another x")
+    (folder / "metrics.csv").write_text("epoch,val/emotion/uar\n0,0.9\n")
+    (folder / "config.yaml").write_text("name: trial\ntrainer: {max_epochs: 3}\n")
+    (row,) = table(run(shared(trials=1)))
+    assert (claim.folder / "run-2" / "done").is_file()
+    assert row["state"] == "failed"
+    assert "begun with another config or data: give the sweep another --name" in row["reason"]
+
+
 def test_the_page_needs_no_network_and_shows_history_importance_and_the_best(shared: Open) -> None:
     study = run(shared(parameters={"x": {"values": [1, 2, 3, 4]}, "y": {"values": ["<a>", "b"]}}))
     page = write_page(study).read_text(encoding="utf8")

@@ -47,6 +47,19 @@ def test_a_name_that_is_no_file_counts_as_it_is() -> None:
     assert of_model(weights="roberta-base", dropout=0.1) == of_model(weights="roberta-base", dropout=0.1)
 
 
+def test_a_run_that_begins_from_a_checkpoint_is_another_for_each_content_of_the_file(weights: Path) -> None:
+    config: dict[str, Any] = {"model": {}, "data": {}, "trainer": {}, "seed_everything": 1}
+    plain = fingerprint(config, "clips", [])
+    assert fingerprint({**config, "ckpt_path": None}, "clips", []) == plain
+    assert fingerprint({**config, "ckpt_path": "last"}, "clips", []) == plain
+    file = weights / "model.safetensors"
+    from_file = fingerprint({**config, "ckpt_path": str(file)}, "clips", [])
+    moved = file.rename(weights / "moved.ckpt")
+    assert fingerprint({**config, "ckpt_path": str(moved)}, "clips", []) == from_file != plain
+    moved.write_bytes(b"other weights")
+    assert fingerprint({**config, "ckpt_path": str(moved)}, "clips", []) not in (from_file, plain)
+
+
 def test_a_run_that_is_to_be_refitted_is_another_and_one_that_is_not_is_as_before_there_were_refits() -> None:
     config: dict[str, Any] = {"model": {}, "data": {}, "trainer": {}, "seed_everything": 1}
     plain = fingerprint(config, "clips", [])

@@ -12,8 +12,10 @@ from lightning_emorec.training.missing import (
     SHARED_TRAINER,
     available_branches,
     branch_run,
+    train_branch,
 )
-from lightning_emorec.types import Clip, UnavailableError
+from lightning_emorec.training.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.types import Clip, EmorecError, UnavailableError
 
 TASKS = {"emotion": ["calm", "angry"]}
 HEARD = Parts([Clip("a", "1", Path("a.wav"))], [Clip("b", "2", Path("b.wav"))], [])
@@ -34,7 +36,7 @@ def test_a_branch_takes_corpus_seed_and_device_from_the_fused_run_and_keeps_its_
         "trainer": {**place, "accelerator": "gpu", "max_epochs": 0},
     }
     own = {"model": {}, "data": {"corpus": "own", "batch_size": 64}, "trainer": {"max_epochs": 9}}
-    run = branch_run(own, fused)
+    run = branch_run(own, fused, {})
     assert (run["seed_everything"], run["data"]["corpus"], run["data"]["batch_size"]) == (7, "fused", 64)
     assert (run["trainer"]["accelerator"], run["trainer"]["max_epochs"]) == ("gpu", 9)
     assert run["test_after_fit"] is False
@@ -49,8 +51,53 @@ def test_batch_norms_are_synchronised_where_the_branch_or_the_fused_run_asks(
         "data": dict.fromkeys(SHARED_DATA),
         "trainer": {**dict.fromkeys(SHARED_TRAINER), "sync_batchnorm": asked_of_all},
     }
-    run = branch_run({"model": {}, "trainer": {"sync_batchnorm": asked_of_branch}}, fused)
+    run = branch_run({"model": {}, "trainer": {"sync_batchnorm": asked_of_branch}}, fused, {})
     assert run["trainer"]["sync_batchnorm"] is True
+
+
+FUSED = {
+    "seed_everything": 7,
+    "data": dict.fromkeys(SHARED_DATA),
+    "trainer": dict.fromkeys(SHARED_TRAINER),
+}
+
+
+def test_an_override_sets_what_a_branch_decides_for_itself() -> None:
+    overrides = {"data.batch_size": 2, "data.rate_hz_of_others": 1, "trainer.sync_batchnorm": True}
+    run = branch_run({"model": {}, "data": {"batch_size": 64}}, FUSED, overrides)
+    assert (run["data"]["batch_size"], run["trainer"]["sync_batchnorm"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("data.trim_db", "data.corpus.init_args.path", "trainer.devices"),
+        *("trainer.logger", "seed_everything", "test_after_fit", "refit"),
+    ],
+)
+def test_an_override_of_what_the_fused_run_decides_is_refused(key: str) -> None:
+    with pytest.raises(EmorecError, match=f"found {key}; set it on the fused run"):
+        branch_run({"model": {}}, FUSED, {key: 1})
+
+
+def test_a_branch_s_own_run_is_told_that_its_weights_were_taught_on_the_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, str] = {}
+
+    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None) -> int:
+        told.update(environment)
+        return 0
+
+    monkeypatch.setattr("lightning_emorec.training.missing.run_fit", run_fit)
+    config = {
+        "model": {"class_path": "B", "init_args": {"weights": "emotion2vec/emotion2vec_plus_base"}},
+        "data": {"corpus": {"class_path": "lightning_emorec.corpora.Ravdess"}},
+    }
+    train_branch("b", config, tmp_path / "b-refit", None, refit_of=tmp_path / "b")
+    plan = RunPlan.of_text(told[PLAN_VARIABLE])
+    assert "was trained on Ravdess" in plan.warnings[0]
+    assert (plan.folder, plan.refit_of) == (tmp_path / "b-refit", tmp_path / "b")
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from jsonargparse import Namespace
 
-from lightning_emorec.training import override, overrides_by_branch, take_flags
+from lightning_emorec.training.overrides import override, overrides_by_branch, take_flags
 from lightning_emorec.types import EmorecError
 
 

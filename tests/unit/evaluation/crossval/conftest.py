@@ -31,7 +31,8 @@ def ravdess(actors: range | list[int] = range(1, 25)) -> list[Clip]:
 @pytest.fixture
 def subject(tmp_path: Path) -> Subject:
     """Two branches over the first twelve actors."""
-    branch = {"model": {"class_path": "B"}, "data": {"batch_size": 4}, "trainer": {"max_epochs": 1}}
+    data = {"corpus": {"class_path": "C"}, "batch_size": 4}
+    branch = {"model": {"class_path": "B"}, "data": data, "trainer": {"max_epochs": 1}}
     init_args: dict[str, Any] = {"branches": {"sound": branch, "words": branch}, "rule": None}
     config = {
         "name": "fused",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def test_all_runs_have_folders_of_their_own(subject: Subject, tmp_path: Path) ->
     cells = plan(subject, tmp_path, replace(OPTIONS, seeds=2)).cells
     folders = [step.folder for cell in cells for step in cell.steps]
     assert len(set(folders)) == len(folders)
+
+
+def test_a_fit_on_an_inner_fold_is_told_that_its_weights_were_taught_on_the_corpus(
+    subject: Subject, tmp_path: Path
+) -> None:
+    taught = deepcopy(subject.branches["sound"])
+    taught["data"]["corpus"] = {"class_path": "lightning_emorec.corpora.Ravdess"}
+    taught["model"]["init_args"] = {"weights": "emotion2vec/emotion2vec_plus_base"}
+    cell = plan(replace(subject, branches={**subject.branches, "sound": taught}), tmp_path).cells[0]
+    said = {
+        name: [step.handed_over and step.handed_over.warnings for step in cell.inner[name]]
+        for name in cell.inner
+    }
+    assert "was trained on Ravdess" in str(said["sound"])
+    assert said["words"] == [[], []]
 
 
 def test_with_refit_the_same_branches_choose_and_only_the_runs_are_others(
