@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
+from lightning_emorec.files import whole_file
 from lightning_emorec.types import UNLABELLED, EmorecError
 
 Scores = dict[str, float]
@@ -53,15 +53,9 @@ class PartLogits:
     def save(self, path: Path) -> None:
         """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
         state = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            # Through a file of Python's, because torch's own tells a full disk as a RuntimeError.
-            with unfinished.open("wb") as file:
-                torch.save(state, file)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        # Through a file of Python's, because torch's own tells a full disk as a RuntimeError.
+        with whole_file(path) as file:
+            torch.save(state, file)
 
     @classmethod
     def load(cls, path: Path) -> PartLogits:

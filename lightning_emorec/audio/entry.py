@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import mmap
 import struct
-import uuid
 import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lightning_emorec.files import whole_file
 
 FIELDS = struct.Struct("<4sHxxIQd")
 """Magic, version, rate in Hz, number of samples, scale that turns a stored sample into a real one."""
@@ -33,7 +34,7 @@ class DamagedEntryError(Exception):
 
 
 def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
-    """Write (time,) samples under a temporary name, then give the file its own.
+    """Write (time,) samples, as a whole or not at all; the folder is made too.
 
     Raises:
         OSError: The folder cannot be written or the disk is full; nothing remains.
@@ -44,13 +45,8 @@ def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
     body = stored.astype("<i2").tobytes()
     fields = FIELDS.pack(MAGIC, VERSION, rate_hz, len(audio), scale)
     checksum = CHECKSUM.pack(zlib.crc32(body, zlib.crc32(fields)))
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(fields + checksum + body)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(fields + checksum + body)
 
 
 def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:

@@ -170,9 +170,7 @@ class AudioStore:
     def _decode_one(self, item: tuple[str, Path]) -> None:
         digest, path = item
         audio = decode(path, self.rate_hz)
-        entry = self._entry(digest)
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        write_entry(entry, audio, self.rate_hz)
+        write_entry(self._entry(digest), audio, self.rate_hz)
 
     def _unwritable(self, error: OSError, left: Sequence[Path]) -> EmorecError:
         """What the user has to know when an entry cannot be written."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,12 +62,11 @@ class WhisperWeights:
             names = ", ".join(whisper.available_models())
             raise EmorecError(f"a Whisper model ({names}) or a file", self.model, _FIX)
         url = whisper._MODELS[self.model]
-        kept = _download_folder() / Path(url).name
-        if kept.is_file() and sha256(kept) == url.split("/")[-2]:  # the library compares it in the same way
+        if _is_downloaded(url):
             return
         if reason := _unreachable(url):
             raise UnavailableError(
-                f"the weights of Whisper {self.model} in {kept.parent}, or a network to fetch them",
+                f"the weights of Whisper {self.model} in {_download_folder()}, or a network to fetch them",
                 reason,
                 _FIX,
             )
@@ -80,8 +82,10 @@ class WhisperWeights:
 
         path = self._path
         try:
-            # A resolved path is never taken for the name of a model.
-            return whisper.load_model(str(path.resolve()) if path.is_file() else self.model)
+            if path.is_file():
+                return whisper.load_model(str(path.resolve()))  # never taken for the name of a model
+            with _one_download(whisper._MODELS.get(self.model)):
+                return whisper.load_model(self.model)
         except OSError as error:  # urllib's errors are among them
             raise UnavailableError(f"the weights of Whisper {self.model}", str(error), _FIX) from error
         except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
@@ -101,6 +105,24 @@ def _unreachable(url: str) -> str | None:
             return None
     except (urllib.error.URLError, OSError) as error:
         return f"neither ({getattr(error, 'reason', error)})"
+
+
+@contextmanager
+def _one_download(url: str | None) -> Iterator[None]:
+    """Let one process download a file, if it is not there: the library would empty what another is writing."""
+    if url is None or _is_downloaded(url):
+        yield
+        return
+    folder = _download_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{Path(url).name}.lock").open("w", encoding="utf8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_downloaded(url: str) -> bool:
+    kept = _download_folder() / Path(url).name
+    return kept.is_file() and sha256(kept) == url.split("/")[-2]  # the library compares it in the same way
 
 
 def _download_folder() -> Path:

@@ -51,17 +51,21 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Lea
 
     Raises:
         EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
-            did not finish.
+            did not finish; or the refit of a single model in several processes.
     """
     if config["branch_jobs"] < 1:
         raise EmorecError("branch_jobs of at least 1", str(config["branch_jobs"]), "mend branch_jobs")
+    branches = config["model"]["init_args"].get("branches")
+    if config["refit"] and branches is None and leader is not None:  # it is over before its refit begins
+        found = "several, of which only the first would train the refit"
+        fix = "start one process (--trainer.devices N makes the others), or fuse this one branch"
+        raise EmorecError("one process to start the refit of a single model", found, fix)
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     require_validation(config, data.parts)
     refuse_shared_recordings(data.parts, data.audio)
     warnings = _check(config)
     clips = describe_clips(data.parts, data.audio, data.tasks)
-    branches = config["model"]["init_args"].get("branches")
     if branches is not None:
         return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)

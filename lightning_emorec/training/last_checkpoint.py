@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
+from lightning_emorec.branches import last_checkpoint
 from lightning_emorec.training.signals import end_started
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,19 @@ class LastCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=True,
         )
+        self._file = str(last_checkpoint(folder))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Train no further when a run that had stopped early is gone on with, as Lightning 2.6.6 would.
+
+        A checkpoint that the user names is trained further all the same.
+        """
+        super().on_train_start(trainer, pl_module)
+        stopping = [of for of in trainer.callbacks if isinstance(of, EarlyStopping)]  # type: ignore[attr-defined]
+        if trainer.ckpt_path == self._file and any(
+            0 < of.stopped_epoch == trainer.current_epoch - 1 for of in stopping
+        ):
+            trainer.should_stop = True
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """When stopped, end the ranks this process started, and say which epoch is begun again."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from lightning_emorec.files import whole_file
 from lightning_emorec.types import EmorecError
 
 log = logging.getLogger(__name__)
@@ -20,16 +21,8 @@ LOCK = "lock"
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file in one step: a reader sees the whole of it or none; text is in UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        unfinished.replace(path)
-    except OSError as error:
-        error.filename = str(path)  # a full disk is told without one
-        raise
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def is_done(folder: Path) -> bool:

@@ -15,7 +15,7 @@ PACKAGE = Path(lightning_emorec.__file__).parent
 TESTS = Path(__file__).parents[1]
 
 STAGES = """
-    types corpora splits audio augment features dataset datamodule metrics branches fusion training
+    types files corpora splits audio augment features dataset datamodule metrics branches fusion training
     evaluation predict export sweep app cli __main__
 """.split()  # noqa: SIM905 - the design's own line
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import math
 from pathlib import Path
 from typing import IO
@@ -172,7 +173,7 @@ def test_a_save_that_breaks_off_keeps_the_old_file(tmp_path: Path, monkeypatch: 
 
     def full_disk(state: object, file: IO[bytes]) -> None:
         file.write(b"half")
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(OSError, match="No space"):

@@ -45,7 +45,7 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, number: int = errno.ENOSPC) -> No
 
     def limited(path: Path, mode: str = "r", *rest: Any) -> Any:
         file = original(path, mode, *rest)
-        if path.suffix != ".tmp":
+        if path.suffix != ".unfinished":
             return file
         file.write(b"ten bytes.")
         file.close()

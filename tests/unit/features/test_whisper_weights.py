@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,3 +130,28 @@ def test_a_model_within_reach_is_available_and_not_downloaded(
 def test_a_download_that_fails_makes_the_weights_unavailable() -> None:
     with pytest.raises(UnavailableError, match="name resolution failed"):
         WhisperWeights("tiny.en").load()
+
+
+def load_twice_at_once(monkeypatch: pytest.MonkeyPatch, load_model: Callable[[str], object]) -> None:
+    monkeypatch.setattr(whisper, "load_model", load_model)
+    with ThreadPoolExecutor(2) as pool:
+        for load in [pool.submit(WhisperWeights("tiny.en").load) for _ in range(2)]:
+            load.result()
+
+
+def test_one_downloads_while_another_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = threading.Lock()
+
+    def load_model(name: str) -> None:
+        assert alone.acquire(blocking=False)
+        time.sleep(0.2)
+        alone.release()
+
+    load_twice_at_once(monkeypatch, load_model)
+
+
+def test_nobody_waits_for_what_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloaded(tmp_path, monkeypatch, content=b"weights", digest_of=b"weights")
+    both = threading.Barrier(2, timeout=20)
+    load_twice_at_once(monkeypatch, lambda name: both.wait())
+    assert [path.name for path in (tmp_path / "xdg" / "whisper").iterdir()] == ["tiny.en.pt"]

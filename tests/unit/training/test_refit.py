@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
 from lightning_emorec.branches import best_checkpoint
+from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.splits import Parts, UnvalidatedParts
-from lightning_emorec.training.decide import decide_judging
+from lightning_emorec.training.agree import Leader
+from lightning_emorec.training.decide import decide, decide_judging
 from lightning_emorec.training.refit import refit_folder, refit_run, require_validation
 from lightning_emorec.types import Clip, EmorecError
 
@@ -93,6 +95,12 @@ def test_what_is_chosen_by_validation_clips_must_have_some(
     require_validation(config, Parts([clip], [clip], []))
     with pytest.raises(EmorecError, match=match):
         require_validation(config, UnvalidatedParts([clip], [], []))
+
+
+def test_a_refit_that_the_first_of_several_processes_would_train_alone_is_refused() -> None:
+    config = {"branch_jobs": 1, "refit": True, "model": {"class_path": "AudioCnn", "init_args": {}}}
+    with ExitStack() as held, pytest.raises(EmorecError, match=r"found several.*fuse this one branch"):
+        decide(config, cast(EmotionDataModule, None), held, cast(Leader, object()))
 
 
 @pytest.mark.parametrize(
