@@ -34,17 +34,11 @@ def test_the_default_run_takes_a_manifest_with_emotions_alone(
     overrides = "--model.init_args.overrides"
     cli = main(
         [
-            *(
-                "fit",
-                "--config",
-                str(CONFIGS / "fused.yaml"),
-                "--name",
-                "mine",
-                "--runs",
-                str(tmp_path / "runs"),
-            ),
+            *("fit", "--config", str(CONFIGS / "fused.yaml"), "--name", "mine"),
+            *("--runs", str(tmp_path / "runs")),
             *("--data.corpus", str(corpus), "--data.split", str(split)),
             *("--data.split.folds=3", "--data.split.val_actors=2", "--model.init_args.missing_branch=error"),
+            *("--refit", "false"),  # the same work again
             "--model.init_args.branches.distilbert=skip",
             *(f"{overrides}.{name}.{key}={of}" for name, small in SMALL.items() for key, of in small.items()),
             *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
