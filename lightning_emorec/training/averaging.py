@@ -31,6 +31,17 @@ class AveragedWeights(WeightAveraging):
             raise EmorecError("decay in [0, 1)", f"{decay}", "mend decay of AveragedWeights")
         super().__init__(avg_fn=partial(averaged, decay))
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Wait: a callback is set up before its model, which may get weights in its own `setup`."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin, unless a checkpoint has begun it."""
+        self._begin(trainer, pl_module)
+
+    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._average_model is None:
+            super().setup(trainer, pl_module, "fit")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the averaging with the training: Lightning would give the last step's weights back to test them."""
         super().teardown(trainer, pl_module, stage)
@@ -43,6 +54,7 @@ class AveragedWeights(WeightAveraging):
     ) -> None:
         """Take up the averaging where training goes on; to be judged, a checkpoint holds the average as it is."""
         if trainer.state.fn == TrainerFn.FITTING:
+            self._begin(trainer, pl_module)
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
 

@@ -139,8 +139,10 @@ def test_a_fused_checkpoint_needs_no_other_file(
     assert project.metrics("fused-test")["fusion"]["rule"] == "log_linear"
 
 
-def test_averaged_weights_are_tested_as_they_are_saved(project: Project) -> None:
-    project.run("fit", "--config", project.config("audio"), AVERAGED)
+@pytest.mark.parametrize("adversary", [0.0, 0.1])  # one is built when the actors are known
+def test_averaged_weights_are_tested_as_they_are_saved(project: Project, adversary: float) -> None:
+    against = f"--model.init_args.adversary={adversary}"
+    project.run("fit", "--config", project.config("audio"), AVERAGED, against)
     checkpoint = project.runs / "audio" / "checkpoints" / "best.ckpt"
     project.run("test", "--ckpt_path", str(checkpoint))
     fitted, judged = (
