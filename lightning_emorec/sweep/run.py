@@ -7,7 +7,11 @@ from collections.abc import Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lightning_emorec.evaluation.crossval.run import environments, terminated_as_interrupted
+from lightning_emorec.evaluation.crossval.run import (
+    environments,
+    interrupted_afterwards,
+    terminated_as_interrupted,
+)
 from lightning_emorec.sweep.attempt import Attempt
 from lightning_emorec.sweep.study import SharedStudy
 
@@ -30,7 +34,7 @@ def run_trials(shared: SharedStudy, fit_args: list[str], jobs: int, ended: Calla
     with terminated_as_interrupted(), _progress() as progress:
         bar = progress.add_task("", total=shared.wanted)
         try:
-            while pool.turn(ended):
+            while _turn(pool, ended):
                 progress.update(bar, completed=len(shared.ended), description=pool.description)
                 time.sleep(POLL_S)
             progress.update(bar, completed=len(shared.ended), description=pool.description)
@@ -39,6 +43,12 @@ def run_trials(shared: SharedStudy, fit_args: list[str], jobs: int, ended: Calla
             raise
         finally:
             pool.stop()
+
+
+def _turn(pool: _Pool, ended: Callable[[], None]) -> bool:
+    """A turn of the pool, whole: a journal that is interrupted in mid-write stays locked."""
+    with interrupted_afterwards():
+        return pool.turn(ended)
 
 
 class _Pool:

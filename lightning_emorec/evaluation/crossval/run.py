@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -152,10 +153,26 @@ def terminated_as_interrupted() -> Iterator[None]:
 
     Children inherit what is ignored, and could then not be interrupted either.
     """
+    with _stopped_by(signal.default_int_handler):
+        yield
+
+
+@contextmanager
+def interrupted_afterwards() -> Iterator[None]:
+    """Put Ctrl-C and SIGTERM off until the block has ended."""
+    asked: list[int] = []
+    with _stopped_by(lambda number, _: asked.append(number)):
+        yield
+    if asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _stopped_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     stops = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(which, signal.default_int_handler) for which in stops]
+    before = [signal.signal(which, handler) for which in stops]
     try:
         yield
     finally:
-        for which, handler in zip(stops, before, strict=True):
-            signal.signal(which, handler)
+        for which, handler_before in zip(stops, before, strict=True):
+            signal.signal(which, handler_before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from lightning_emorec.evaluation.crossval import run, work
 from lightning_emorec.evaluation.crossval.cells import Cell, Step
 from lightning_emorec.evaluation.crossval.folds import outer_folds
 from lightning_emorec.evaluation.crossval.lock import try_lock
-from lightning_emorec.evaluation.crossval.run import run_cells
+from lightning_emorec.evaluation.crossval.run import interrupted_afterwards, run_cells
 from tests.unit.evaluation.crossval.conftest import ravdess
 
 FOLD = outer_folds(2, 1, ravdess(range(1, 7)))[0]
@@ -177,3 +178,19 @@ def test_children_are_no_part_of_a_launch_around_them(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     for environment in run.environments(jobs=2):
         assert environment.keys().isdisjoint(launched)
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_for_the_end_of_what_must_be_whole(which: signal.Signals) -> None:
+    before, done = signal.getsignal(which), []
+
+    @interrupted_afterwards()
+    def write() -> None:
+        os.kill(os.getpid(), which)
+        time.sleep(0.01)
+        done.append(which)
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done
+    assert signal.getsignal(which) == before
