@@ -42,7 +42,8 @@ def test_a_killed_worker_is_told_with_what_to_do_and_the_run_goes_on(project: Pr
         time.sleep(0.02)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 2, out
-    assert "Traceback" not in out
+    # Torch hears of a death at any moment; in a loader that is just being closed, it reports and ignores it.
+    assert out.count("Traceback") == out.count("Exception ignored in")
     line = out.strip().splitlines()[-1]
     assert line.startswith(
         "error: expected every data.workers process to stay alive; found DataLoader worker (pid"
