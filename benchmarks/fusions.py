@@ -82,6 +82,8 @@ def rules() -> dict[str, FusionRule]:
         "log-linear, bias": LogLinear(bias=True),
         "log-linear, ridge 0.1": LogLinear(ridge=0.1),
         "log-linear, ridge 0.1, temperatures first": LogLinear(ridge=0.1, calibrate=True),
+        "log-linear, ridge 0.03 towards the best branch": LogLinear(ridge=0.03, prior="best"),
+        "log-linear, ridge 0.1 towards the best branch": LogLinear(ridge=0.1, prior="best"),
         "log-linear, ridge 0.3 towards the best branch": LogLinear(ridge=0.3, prior="best"),
         "log-linear, ridge 1 towards the best branch": LogLinear(ridge=1.0, prior="best"),
         "weights for each class, C 0.01": Stacking(0.01, diagonal=True),

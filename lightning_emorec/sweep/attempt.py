@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -17,15 +14,12 @@ from optuna.trial import TrialState
 
 from lightning_emorec.evaluation.curves import read_column
 from lightning_emorec.sweep.study import Claim, SharedStudy
-from lightning_emorec.training.plan import PLAN_VARIABLE
+from lightning_emorec.training.logged_child import BEGIN, LoggedChild
 from lightning_emorec.training.run_folder import is_done
 
 FIT = [sys.executable, "-m", "lightning_emorec", "fit"]
 LOG = "fit.log"
-BEGIN = "\n== "  # before the command of each start
 RUN = "run"  # folder of the run, within that of the trial
-
-PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
 
 
 class Attempt:
@@ -59,9 +53,10 @@ class Attempt:
     def advance(self) -> bool:
         """Report the epochs that are new, and stop the child if they are poor; whether the trial has ended."""
         code = 0 if self._child is None else self._child.poll()
-        if code is None:
+        if self._child is not None and code is None:
             if self._report(self._logged()):
-                self._stop()
+                self._child.interrupt()
+                self._child.wait()
                 self._tell(TrialState.PRUNED)
                 return True
             return False
@@ -81,16 +76,13 @@ class Attempt:
 
     def interrupt(self) -> None:
         """Tell the child, and the processes it started, to stop after leaving a checkpoint."""
-        self._signal(signal.SIGINT)
+        if self._child is not None:
+            self._child.interrupt()
 
     def close(self) -> None:
         """Wait for a child that was interrupted, end it if it does not stop, and give the trial back."""
         if self._child is not None:
-            try:
-                self._child.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._child.wait()
+            self._child.wait()
         self._lock.close()
 
     def _logged(self) -> list[tuple[int, float]]:
@@ -130,19 +122,7 @@ class Attempt:
         self.trial.set_user_attr("reason", reason)
         self._tell(TrialState.FAIL)
 
-    def _stop(self) -> None:
-        self.interrupt()
-        if self._child is not None:
-            try:
-                self._child.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-
-    def _signal(self, which: signal.Signals) -> None:
-        if self._child is not None and self._child.poll() is None:
-            os.killpg(self._child.pid, which)
-
-    def _start(self, fit_args: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, fit_args: list[str], environment: Mapping[str, str]) -> LoggedChild:
         runs = self._shared.runs
         command = [
             *FIT,
@@ -150,18 +130,7 @@ class Attempt:
             *fit_args,
             *("--name", str(self.run.relative_to(runs)), "--runs", str(runs), "--trainer.logger=null"),
         ]
-        with (self.folder / LOG).open("ab") as output:
-            output.write(f"{BEGIN}{' '.join(command)}\n".encode())
-            output.flush()
-            return subprocess.Popen(
-                command,
-                env={key: value for key, value in environment.items() if key != PLAN_VARIABLE},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[self._lock.fileno()],
-                start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
-            )
+        return LoggedChild(command, environment, self.folder / LOG, " ".join(command), self._lock)
 
     def _last_words(self) -> str:
         """What the child said went wrong: its last error of ours, wherever a traceback has it, else its last line."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -15,7 +12,7 @@ from typing import IO
 import yaml
 
 from lightning_emorec.evaluation.crossval.cells import Cell, Step
-from lightning_emorec.training.plan import PLAN_VARIABLE
+from lightning_emorec.training.logged_child import LoggedChild
 from lightning_emorec.training.run_folder import write_atomically
 from lightning_emorec.types import EmorecError
 
@@ -23,8 +20,6 @@ log = logging.getLogger(__name__)
 
 LOG = "fit.log"
 FIT_CONFIG = "fit.yaml"
-
-PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
 
 
 class Work:
@@ -40,9 +35,9 @@ class Work:
         self.cell = cell
         self.current: Step | None = None
         self._lock = lock
-        self._environment = dict(environment)
+        self._environment = environment
         self._steps = deque(step for step in cell.steps if not step.is_done)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: LoggedChild | None = None
 
     @property
     def log_file(self) -> Path:
@@ -78,41 +73,23 @@ class Work:
 
     def interrupt(self) -> None:
         """Tell a `fit` that runs, and the processes it started, to stop after leaving a checkpoint."""
-        self._signal(signal.SIGINT)
+        if self._child is not None:
+            self._child.interrupt()
 
     def close(self) -> None:
         """Wait for a `fit` that was interrupted, end it if it does not stop, and give the lock back."""
         if self._child is not None:
-            try:
-                self._child.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._child.wait()
+            self._child.wait()
         self._lock.close()
 
-    def _signal(self, which: signal.Signals) -> None:
-        if self._child is not None and self._child.poll() is None:
-            os.killpg(self._child.pid, which)
-
-    def _start(self, step: Step) -> subprocess.Popen[bytes]:
-        environment = {key: value for key, value in self._environment.items() if key != PLAN_VARIABLE}
-        if step.handed_over:
-            environment[PLAN_VARIABLE] = step.handed_over.as_text()
+    def _start(self, step: Step) -> LoggedChild:
         # A `fit` that is handed its folder leaves no config of its own there.
         config = step.folder / "config.yaml" if step.handed_over else self.cell.folder / FIT_CONFIG
         write_atomically(config, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
-        with self.log_file.open("ab") as output:
-            output.write(f"\n== {step.label}: {step.folder}\n".encode())
-            output.flush()
-            return subprocess.Popen(
-                [sys.executable, "-m", "lightning_emorec", "fit", "--config", str(config)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[self._lock.fileno()],
-                start_new_session=True,  # Ctrl-C reaches us alone, and we pass it on once
-            )
+        command = [sys.executable, "-m", "lightning_emorec", "fit", "--config", str(config)]
+        title = f"{step.label}: {step.folder}"
+        plan = step.handed_over.as_text() if step.handed_over else None
+        return LoggedChild(command, self._environment, self.log_file, title, self._lock, plan)
 
     def _failure(self, code: int | None) -> EmorecError:
         label = self.current.label if self.current else "fit"

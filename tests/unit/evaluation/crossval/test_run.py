@@ -17,6 +17,7 @@ from lightning_emorec.evaluation.crossval.cells import Cell, Step
 from lightning_emorec.evaluation.crossval.folds import outer_folds
 from lightning_emorec.evaluation.crossval.lock import try_lock
 from lightning_emorec.evaluation.crossval.run import interrupted_afterwards, run_cells
+from lightning_emorec.training import logged_child
 from tests.unit.evaluation.crossval.conftest import ravdess
 
 FOLD = outer_folds(2, 1, ravdess(range(1, 7)))[0]
@@ -137,7 +138,7 @@ def test_ctrl_c_interrupts_every_fit_and_keeps_what_is_done(tmp_path: Path, fit:
 def test_a_fit_that_ignores_ctrl_c_is_ended(
     tmp_path: Path, fit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(logged_child, "PATIENCE_S", 0.2)
     fit("trap '' INT\n" + 'echo $$ > "$folder/pid"\nwhile :; do sleep 0.02; done\n')
     lock = try_lock(cell(tmp_path, 0).folder)
     assert lock is not None
