@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from lightning_emorec.evaluation.crossval.collect import branch_file
-from lightning_emorec.evaluation.crossval.logits import select
+from lightning_emorec.commands.crossval.collect import branch_file
+from lightning_emorec.commands.crossval.logits import select
 from lightning_emorec.fusion import Average, FusionRule, LogLinear, MaxConfidence, Weighted
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 
 Known = dict[str, PartLogits]
 Judged = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]

@@ -17,13 +17,13 @@ from inspect import signature
 from types import FrameType
 from typing import get_type_hints
 
-from lightning_emorec.types import FULL_DISK, EmorecError, Stopped
+from lightning_emorec.errors import FULL_DISK, EmorecError, Stopped
 
 VERBS: dict[str, str] = {
-    "compare": "lightning_emorec.evaluation.comparison:compare",
-    "crossval": "lightning_emorec.evaluation.crossval.verb:crossval",
-    "stress": "lightning_emorec.evaluation.stress:stress",
-    "sweep": "lightning_emorec.sweep.verb:sweep",
+    "compare": "lightning_emorec.commands.compare:compare",
+    "crossval": "lightning_emorec.commands.crossval.verb:crossval",
+    "stress": "lightning_emorec.commands.stress:stress",
+    "sweep": "lightning_emorec.commands.sweep.verb:sweep",
 }
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
 
@@ -120,7 +120,7 @@ def _do(verb: str, args: list[str]) -> object:
     """
     from jsonargparse import ArgumentParser
 
-    from lightning_emorec.training import refuse_other_ranks
+    from lightning_emorec.distributed.launch import refuse_other_ranks
 
     refuse_other_ranks(verb)
     if "--" in args:

@@ -17,47 +17,37 @@ from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
-from lightning_emorec.branches import (
-    Branch,
-    ClosedFormBranch,
-    branch_class,
-    last_checkpoint,
-)
+from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
+from lightning_emorec.callbacks.checkpoint_io import AtomicCheckpointIO
+from lightning_emorec.callbacks.last_checkpoint import LastCheckpoint
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.distributed.launch import Launch, use_processes_of
+from lightning_emorec.distributed.precompute import Processes
+from lightning_emorec.distributed.process_group import leave_group
+from lightning_emorec.distributed.rendezvous import Leader, agree
+from lightning_emorec.distributed.shutdown import keep_handlers
+from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.training import (
-    AtomicCheckpointIO,
-    LastCheckpoint,
-    Launch,
-    Leader,
-    Processes,
+from lightning_emorec.loggers.loggers import loggers_of
+from lightning_emorec.run_paths import last_checkpoint
+from lightning_emorec.runs.arguments import add_run_arguments
+from lightning_emorec.runs.checkpoint import (
     RunConfig,
-    RunPlan,
-    SyncBatchNormPlugin,
-    add_run_arguments,
-    agree,
-    branch_run,
-    decide,
-    decide_judging,
-    decide_refit,
-    keep_handlers,
-    leave_group,
-    loggers_of,
-    mark_done,
     other_features,
-    overrides_by_branch,
     read_checkpoint,
     refuse_other_hyperparameters,
     refuse_other_tasks,
-    take_flags,
-    train_branch,
-    use_processes_of,
     with_config_of_checkpoint,
-    write_atomically,
 )
-from lightning_emorec.types import EmorecError
+from lightning_emorec.runs.folder import mark_done
+from lightning_emorec.runs.overrides import overrides_by_branch, take_flags
+from lightning_emorec.runs.plan import RunPlan
+from lightning_emorec.runs.planning import decide, decide_judging, decide_refit
+from lightning_emorec.runs.train_branches import branch_run, train_branch
 
 
 class EmorecCLI(LightningCLI):

@@ -26,6 +26,7 @@ from lightning_emorec.dataset import (
     class_balance,
     collate_with,
 )
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import (
     Feature,
     FeatureCache,
@@ -35,7 +36,7 @@ from lightning_emorec.features import (
     wait_for_ranks,
 )
 from lightning_emorec.splits import Parts, Split, check_classes
-from lightning_emorec.types import Clip, EmorecError, Part, Tasks
+from lightning_emorec.types import Clip, Part, Tasks
 
 if TYPE_CHECKING:
     from lightning_emorec.branches import Branch

@@ -1,9 +1,6 @@
-"""Scores of one task's logits, each in 0..1 (NLL in nats), and the logits of a whole part on disk."""
+"""Scores of one task's logits, each in 0..1 (NLL in nats)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,62 +11,14 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from lightning_emorec.files import whole_file
-from lightning_emorec.types import UNLABELLED, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import UNLABELLED
 
 Scores = dict[str, float]
 """`accuracy`, `uar`, `macro_f1`, `weighted_f1`, `nll`, `ece` and `clips`, the number they rest on."""
 
 ECE_BINS = 15
-
-
-@dataclass
-class PartLogits:
-    """The logits of every clip of one part, each clip once, held on the CPU.
-
-    Attributes:
-        clip_ids: The clips, in the order of the part.
-        logits: Task name -> (clips, classes) float32.
-        labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
-        content: Hash of the clips as they were judged (`dataset.content_of`), by which a later run tells whether the
-            logits still hold; empty where nobody asks.
-    """
-
-    clip_ids: list[str]
-    logits: dict[str, Tensor]
-    labels: dict[str, Tensor]
-    content: str = ""
-
-    def __post_init__(self) -> None:
-        self.logits = {task: values.detach().cpu().float() for task, values in self.logits.items()}
-        self.labels = {task: values.detach().cpu().long() for task, values in self.labels.items()}
-        rows = {len(values) for values in [*self.logits.values(), *self.labels.values()]}
-        if self.logits.keys() != self.labels.keys() or rows - {len(self.clip_ids)}:
-            raise ValueError(
-                f"tasks and lengths must agree: {len(self.clip_ids)} clips, logits of {sorted(self.logits)}, "
-                f"labels of {sorted(self.labels)}, {sorted(rows)} rows"
-            )
-
-    def save(self, path: Path) -> None:
-        """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
-        state = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
-        # Through a file of Python's, because torch's own tells a full disk as a RuntimeError.
-        with whole_file(path) as file:
-            torch.save(state, file)
-
-    @classmethod
-    def load(cls, path: Path) -> PartLogits:
-        """Read what `save` wrote, without running code from the file.
-
-        Raises:
-            EmorecError: The file is missing, damaged or something else.
-        """
-        try:
-            state = torch.load(path, weights_only=True)
-            return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""))
-        except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
-            found = f"{path}, which cannot be read ({type(error).__name__})"
-            raise EmorecError("a file of logits", found, "delete it: the next run writes it again") from error
 
 
 def score(logits: Tensor, labels: Tensor) -> Scores:

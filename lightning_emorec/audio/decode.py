@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lightning_emorec.audio.parallel import run_threads
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 logger = logging.getLogger(__name__)
 

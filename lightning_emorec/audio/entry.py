@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.files import whole_file
+from lightning_emorec.atomic_write import whole_file
 
 FIELDS = struct.Struct("<4sHxxIQd")
 """Magic, version, rate in Hz, number of samples, scale that turns a stored sample into a real one."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lightning_emorec.types import Clip, UnavailableError
+from lightning_emorec.errors import UnavailableError
+from lightning_emorec.types import Clip
 
 
 def with_audio(clips: Iterable[Clip]) -> list[Clip]:

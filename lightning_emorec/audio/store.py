@@ -17,7 +17,7 @@ from lightning_emorec.audio.decode import check_rate, decode, warn_if_silent
 from lightning_emorec.audio.digests import DigestIndex, combined
 from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
 from lightning_emorec.audio.parallel import run_threads
-from lightning_emorec.types import FULL_DISK, EmorecError
+from lightning_emorec.errors import FULL_DISK, EmorecError
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from numpy.typing import NDArray
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 def draw_seed(run_seed: int, epoch: int, clip_id: str) -> int:

@@ -9,7 +9,7 @@ import soxr
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from numpy.typing import NDArray
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 class SpeedPerturb(BaseWaveformTransform):  # type: ignore[misc] # audiomentations has no types

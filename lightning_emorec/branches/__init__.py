@@ -2,7 +2,11 @@
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.build import (
+from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
+from lightning_emorec.branches.collector import Collector
+from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
+from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
+from lightning_emorec.branches.factory import (
     Spec,
     branch_class,
     branch_features,
@@ -12,17 +16,12 @@ from lightning_emorec.branches.build import (
     resolve_spec,
     spec_of,
 )
-from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
-from lightning_emorec.branches.collector import Collector
-from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
-from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
 from lightning_emorec.branches.functionals_mlp import FunctionalsMlp
 from lightning_emorec.branches.functionals_svc import FunctionalsSvc
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.joint import Joint
 from lightning_emorec.branches.published_cnn import PublishedCnn
 from lightning_emorec.branches.speech_encoder import SpeechEncoder
-from lightning_emorec.branches.store import best_checkpoint, last_checkpoint, logits_file, solved_on_file
 from lightning_emorec.branches.text_transformer import TextTransformer
 from lightning_emorec.branches.tfidf_svc import TfidfSvc
 from lightning_emorec.branches.transcript_gru import TranscriptGru
@@ -52,16 +51,12 @@ __all__ = [
     "WhisperEncoder",
     "WhisperStatistics",
     "WhisperTuned",
-    "best_checkpoint",
     "branch_class",
     "branch_features",
     "branch_origins",
     "build_branch",
-    "last_checkpoint",
-    "logits_file",
     "needs_audio",
     "require_no_epochs",
     "resolve_spec",
-    "solved_on_file",
     "spec_of",
 ]

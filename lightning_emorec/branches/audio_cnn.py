@@ -14,8 +14,9 @@ from lightning_emorec.branches.log_mel import LogMel
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
 from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps, warp
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Value
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 
 class AudioCnn(GradientBranch):

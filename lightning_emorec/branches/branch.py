@@ -13,9 +13,11 @@ from torch.nn.modules.module import _IncompatibleKeys
 
 from lightning_emorec.branches.collector import Collector
 from lightning_emorec.dataset import content_of
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, Value
-from lightning_emorec.metrics import PartLogits, score_part
-from lightning_emorec.types import Batch, EmorecError, Logits, Part, Tasks
+from lightning_emorec.metrics import score_part
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import Batch, Logits, Part, Tasks
 
 if TYPE_CHECKING:
     from lightning_emorec.datamodule import EmotionDataModule

@@ -13,7 +13,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 _NEVER = -10.0  # logit of a class that no training clip has: improbable, yet finite
 _LOG_SCALES = (-10.0, 10.0)  # of a temperature's inverse

@@ -6,8 +6,9 @@ from abc import abstractmethod
 from pathlib import Path
 
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.store import BEST
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.run_paths import BEST
+from lightning_emorec.types import Batch
 
 
 class ClosedFormBranch(Branch):

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Batch, Logits
 
 

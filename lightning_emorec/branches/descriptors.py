@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.standardiser import Standardiser
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, OpenSmileDescriptors, Value
 from lightning_emorec.features.opensmile import DESCRIPTORS
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 
 class DescriptorsBranch(GradientBranch):

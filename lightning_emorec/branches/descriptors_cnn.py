@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from lightning_emorec.branches.descriptors import DescriptorsBranch
 from lightning_emorec.branches.pooling import frame_mask
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.opensmile import DESCRIPTORS
-from lightning_emorec.types import EmorecError, Tasks
+from lightning_emorec.types import Tasks
 
 
 class DescriptorsCnn(DescriptorsBranch):

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lightning_emorec.branches.descriptors import DescriptorsBranch
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.opensmile import DESCRIPTORS
-from lightning_emorec.types import EmorecError, Tasks
+from lightning_emorec.types import Tasks
 
 
 class DescriptorsLstm(DescriptorsBranch):

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.standardiser import Standardiser
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, FunctionalSet, Value, functionals_feature
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 
 class FunctionalsMlp(GradientBranch):

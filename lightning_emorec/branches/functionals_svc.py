@@ -24,9 +24,10 @@ from lightning_emorec.branches.kernel_machine import (
 )
 from lightning_emorec.branches.standardiser import LIMIT, Standardiser
 from lightning_emorec.dataset import labels
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, FunctionalSet, functionals_feature
 from lightning_emorec.features.functionals import stack
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 
 class FunctionalsSvc(ClosedFormBranch):

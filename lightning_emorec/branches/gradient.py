@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy
 
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.ranks import take_buffers_of_first
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+from lightning_emorec.branches.ddp import take_buffers_of_first
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from lightning_emorec.branches.hub_weights import HubWeights, encoder_of
 from lightning_emorec.branches.pooling import frame_mask
 from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, linear_maps
 from lightning_emorec.branches.tuning import Tuning
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

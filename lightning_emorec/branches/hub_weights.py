@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

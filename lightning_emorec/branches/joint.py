@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.build import (
+from lightning_emorec.branches.factory import (
     Spec,
     branch_class,
     branch_features,
@@ -20,8 +20,9 @@ from lightning_emorec.branches.build import (
     resolve_spec,
 )
 from lightning_emorec.branches.gradient import GradientBranch
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 HEARING = ("nothing", "plain", "augmented")
 """The weakest first."""

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 
+from lightning_emorec.branches.ddp import sum_over_ranks
 from lightning_emorec.branches.pooling import frame_mask
-from lightning_emorec.branches.ranks import sum_over_ranks
 
 LOWEST_HZ = 40.0
 """Below lies no voice, only rumble."""

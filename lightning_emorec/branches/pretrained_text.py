@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.hub_weights import encoder_of
 from lightning_emorec.branches.text_weights import TextWeights
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

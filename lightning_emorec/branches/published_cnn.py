@@ -13,7 +13,8 @@ from torchaudio.transforms import FrequencyMasking, MelSpectrogram, TimeMasking
 
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.dataset import ClipDataset
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Batch, Logits, Tasks
 
 LEAST_POWER = 1e-10
 RANGE_DB = 80.0

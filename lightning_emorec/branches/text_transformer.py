@@ -14,8 +14,9 @@ from lightning_emorec.branches.hub_weights import WeightsFrom
 from lightning_emorec.branches.pretrained_text import PretrainedText, Trained
 from lightning_emorec.branches.text_weights import TextWeights
 from lightning_emorec.branches.transcript_args import transcript_of
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, TranscriptSource, Value
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 
 class TextTransformer(GradientBranch):

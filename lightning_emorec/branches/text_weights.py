@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lightning_emorec.branches.hub_weights import HubWeights, encoder_of
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -18,8 +18,9 @@ from lightning_emorec.branches.closed_form import ClosedFormBranch
 from lightning_emorec.branches.tfidf import TfidfLinear
 from lightning_emorec.branches.transcript_args import transcript_of
 from lightning_emorec.dataset import labels
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, TranscriptSource
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 Array = NDArray[np.float64]
 

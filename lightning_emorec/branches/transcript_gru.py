@@ -22,8 +22,9 @@ from lightning_emorec.branches.vocabulary import (
     read_glove,
     vocabulary,
 )
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, TranscriptSource, Value, transcript_feature
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.layer_mix import LayerMix
 from lightning_emorec.branches.pooling import AttentiveStatistics, frame_mask
 from lightning_emorec.branches.pretrained_speech import PretrainedSpeech
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Value
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 _CLIPS = 64  # that tell mean and deviation of the states: about 10,000 frames
 

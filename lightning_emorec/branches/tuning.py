@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import nn
 
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
 
 Tune = Literal["frozen", "top", "lora", "all"]
 

@@ -15,9 +15,10 @@ from lightning_emorec.branches.calibrated import calibrate
 from lightning_emorec.branches.closed_form import ClosedFormBranch
 from lightning_emorec.branches.transcript_args import transcript_of
 from lightning_emorec.dataset import labels
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, TranscriptSource, VaderScores
 from lightning_emorec.features.vader import VADER_SCORES
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 
 class Vader(ClosedFormBranch):

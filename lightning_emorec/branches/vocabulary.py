@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from torch.nn.functional import gelu, pad
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.layer_mix import LayerMix
 from lightning_emorec.branches.pooling import AttentiveStatistics
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, Value, WhisperStateFrames
-from lightning_emorec.types import Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import Batch, Logits, Tasks
 
 
 class WhisperEncoder(GradientBranch):

@@ -14,9 +14,10 @@ from lightning_emorec.branches.calibrated import calibrate
 from lightning_emorec.branches.closed_form import ClosedFormBranch
 from lightning_emorec.branches.linear_readout import LinearReadout
 from lightning_emorec.dataset import labels
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, WhisperStateStatistics
 from lightning_emorec.features.whisper_states import check_layers, chosen_layers
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Tasks
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 
 class WhisperStatistics(ClosedFormBranch):

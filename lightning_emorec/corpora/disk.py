@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_emorec.types import FULL_DISK, EmorecError
+from lightning_emorec.errors import FULL_DISK, EmorecError
 
 
 @contextmanager

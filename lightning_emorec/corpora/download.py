@@ -14,7 +14,7 @@ import pooch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, track
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 _TIMEOUT_S = 30.0
 _BLOCK_BYTES = 1 << 16

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import get_args
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.types import Clip, EmorecError, Part, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip, Part, Tasks
 
 Row = dict[str, str]
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.types import Clip, EmorecError, Part, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip, Part, Tasks
 
 ROOT_VARIABLE = "EMOREC_MELD_ROOT"
 SEPARATOR = "[SEP]"

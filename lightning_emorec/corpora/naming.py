@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_emorec.types import EmorecError, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Tasks
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 INTENSITIES = ("normal", "strong")

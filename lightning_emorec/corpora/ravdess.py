@@ -12,7 +12,8 @@ from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.disk import writing
 from lightning_emorec.corpora.download import Archive, install
 from lightning_emorec.corpora.naming import SUFFIXES, RavdessName, ravdess_tasks
-from lightning_emorec.types import Clip, EmorecError, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip, Tasks
 
 _log = logging.getLogger(__name__)
 

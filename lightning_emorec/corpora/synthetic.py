@@ -19,7 +19,8 @@ from lightning_emorec.corpora.manners import draw_manner, draw_voice
 from lightning_emorec.corpora.naming import EMOTIONS, INTENSITIES, SEXES, RavdessName, ravdess_tasks
 from lightning_emorec.corpora.phones import STATEMENTS, segments
 from lightning_emorec.corpora.voices import RATE_HZ, speak
-from lightning_emorec.types import Clip, EmorecError, Tasks
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip, Tasks
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from lightning_emorec.evaluation.breakdown import ActorRow
+from lightning_emorec.evaluation.error_analysis import ActorRow
 from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, svg
 
 MOST_ACTORS = 40

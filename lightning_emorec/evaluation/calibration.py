@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from lightning_emorec.evaluation.breakdown import ConfidenceBin, reliability_bins
+from lightning_emorec.evaluation.error_analysis import ConfidenceBin, reliability_bins
 from lightning_emorec.metrics import calibration_error, labelled
 
 

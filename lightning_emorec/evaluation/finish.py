@@ -8,14 +8,15 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 
-from lightning_emorec.branches import solved_on_file
-from lightning_emorec.evaluation.files import write_files
-from lightning_emorec.evaluation.judgement import judge
+from lightning_emorec.evaluation.evaluate import judge
 from lightning_emorec.evaluation.publish import publish
 from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.table import print_results
-from lightning_emorec.training import WandbRun, mark_done
+from lightning_emorec.evaluation.writers import write_files
+from lightning_emorec.loggers.wandb_run import WandbRun
+from lightning_emorec.run_paths import solved_on_file
+from lightning_emorec.runs.folder import mark_done
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.predictions import Array, Predictions, recalls_of, scores_of
-from lightning_emorec.types import EmorecError
 
 
 @dataclass(frozen=True)

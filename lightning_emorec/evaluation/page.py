@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from lightning_emorec.evaluation.intervals import Estimate
-from lightning_emorec.evaluation.standings import actor_list, p_value, percent
+from lightning_emorec.evaluation.leaderboard import actor_list, p_value, percent
 
 FEW_ACTORS = 10
 """Actors up to which a page warns that there are few of them."""

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lightning_emorec.evaluation.breakdown import ConfidenceBin
 from lightning_emorec.evaluation.calibration import RiskCoverage
 from lightning_emorec.evaluation.curves import Curve
+from lightning_emorec.evaluation.error_analysis import ConfidenceBin
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the confusion matrix has one hue.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.metrics import PartLogits, labelled
-from lightning_emorec.types import UNLABELLED, Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.metrics import labelled
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import UNLABELLED, Clip
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

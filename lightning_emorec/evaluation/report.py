@@ -8,15 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.evaluation.actor_plots import MOST_NAMED, actors_figure, strip_figure
-from lightning_emorec.evaluation.breakdown import ActorRow, Answers, by_actor, mistakes
 from lightning_emorec.evaluation.curves import read_curves
-from lightning_emorec.evaluation.judgement import Judgement
-from lightning_emorec.evaluation.page import FEW_ACTORS, render
-from lightning_emorec.evaluation.plots import curves_figure, weights_figure
-from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.evaluation.sections import model_sections
-from lightning_emorec.evaluation.standings import (
+from lightning_emorec.evaluation.error_analysis import ActorRow, Answers, by_actor, mistakes
+from lightning_emorec.evaluation.evaluate import Judgement
+from lightning_emorec.evaluation.leaderboard import (
     PART_NAMES,
     chance,
     first_task,
@@ -24,8 +21,11 @@ from lightning_emorec.evaluation.standings import (
     standings,
     warnings,
 )
+from lightning_emorec.evaluation.page import FEW_ACTORS, render
+from lightning_emorec.evaluation.plots import curves_figure, weights_figure
+from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.evaluation.sections import model_sections
 from lightning_emorec.metrics import Scores, score, score_part
-from lightning_emorec.training.run_folder import write_atomically
 
 REPORT = "report.html"
 MOST_MISTAKES = 100

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightning_emorec.metrics import PartLogits, Scores, score_part
+from lightning_emorec.metrics import Scores, score_part
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Clip, Part, Tasks
 
 PartResults = dict[Part, PartLogits]

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from lightning_emorec.evaluation.judgement import on
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.evaluation.evaluate import on
+from lightning_emorec.evaluation.leaderboard import PART_NAMES
 from lightning_emorec.evaluation.predictions import Predictions
-from lightning_emorec.evaluation.standings import PART_NAMES
-from lightning_emorec.types import EmorecError
 
 PREDICTIONS = "predictions.csv"
 COLUMNS = {"clip", "actor", "split", "task", "label", "predicted"}

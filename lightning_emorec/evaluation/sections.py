@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lightning_emorec.evaluation.breakdown import Answers, by_actor, by_class, by_confidence, confusion
-from lightning_emorec.evaluation.judgement import Judgement
+from lightning_emorec.evaluation.error_analysis import Answers, by_actor, by_class, by_confidence, confusion
+from lightning_emorec.evaluation.evaluate import Judgement
 from lightning_emorec.evaluation.plots import (
     class_reliability_figure,
     confusion_figure,

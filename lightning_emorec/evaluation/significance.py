@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import binomtest
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate, Interval
 from lightning_emorec.evaluation.predictions import Array, Integers, Predictions
-from lightning_emorec.types import EmorecError
 
 MOST_PATTERNS = 2**16
 """Sign patterns up to which all are tried."""

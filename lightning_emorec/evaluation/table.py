@@ -11,10 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lightning_emorec.evaluation.evaluate import Judgement
 from lightning_emorec.evaluation.intervals import Estimate
-from lightning_emorec.evaluation.judgement import Judgement
-from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.evaluation.standings import (
+from lightning_emorec.evaluation.leaderboard import (
     PART_NAMES,
     Standing,
     actor_list,
@@ -25,6 +24,7 @@ from lightning_emorec.evaluation.standings import (
     standings,
     warnings,
 )
+from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
 

@@ -1,8 +1,8 @@
 """Slow, fixed quantities of a clip, computed once and cached on disk."""
 
 from lightning_emorec.features.cache import FeatureCache
-from lightning_emorec.features.content import sha256
 from lightning_emorec.features.feature import Feature, Options, Value, unique
+from lightning_emorec.features.file_digest import sha256
 from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
 from lightning_emorec.features.librosa_statistics import LibrosaStatistics
 from lightning_emorec.features.opensmile import OpenSmileDescriptors, OpenSmileFunctionals

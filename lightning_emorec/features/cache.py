@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Value
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 log = logging.getLogger(__name__)
 

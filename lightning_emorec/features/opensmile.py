@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import UnavailableError
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import Functionals
 from lightning_emorec.features.parallel import Sound, over_clips
-from lightning_emorec.types import Clip, UnavailableError
+from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
     from opensmile import Smile

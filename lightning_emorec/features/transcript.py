@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import ClassVar, Literal, cast
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Options, Value
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 TranscriptSource = Literal["whisper", "reference", "file"]
 """Where a branch's text comes from: speech recognition, the corpus, or a CSV."""

@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Options, Value
-from lightning_emorec.features.loops import drop_loops
+from lightning_emorec.features.repetitions import drop_loops
 from lightning_emorec.features.transcript import Transcript
 from lightning_emorec.features.whisper_weights import WhisperWeights
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
     from whisper import DecodingResult, Whisper

@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import Tensor
 from torch.nn.functional import pad
 
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16000
 WINDOW = 30 * RATE_HZ

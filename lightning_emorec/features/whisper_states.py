@@ -14,9 +14,10 @@ from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.audio import AudioStore, loud_span, paths_of
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import stack
-from lightning_emorec.features.views import RECIPE, view_of
+from lightning_emorec.features.test_time_views import RECIPE, view_of
 from lightning_emorec.features.whisper_context import (
     FRAME,
     RATE_HZ,
@@ -27,7 +28,7 @@ from lightning_emorec.features.whisper_context import (
     log_mel,
 )
 from lightning_emorec.features.whisper_weights import WhisperWeights
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
     from whisper import Whisper

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_emorec.features.content import sha256
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.features.file_digest import sha256
 
 if TYPE_CHECKING:
     from whisper import Whisper

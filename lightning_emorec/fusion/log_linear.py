@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.types import EmorecError
 
 Array = NDArray[np.float64]
 

@@ -15,24 +15,25 @@ from lightning_emorec.audio import with_audio
 from lightning_emorec.branches import (
     ClosedFormBranch,
     Collector,
-    best_checkpoint,
     branch_class,
     branch_features,
     build_branch,
-    logits_file,
     needs_audio,
     resolve_spec,
     spec_of,
 )
 from lightning_emorec.dataset import content_of
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
 from lightning_emorec.fusion.across_actors import fuse_across_actors
 from lightning_emorec.fusion.compared import compared_rules
 from lightning_emorec.fusion.log_linear import LogLinear
 from lightning_emorec.fusion.partial import fit_rule, fuse_rule, seen, spread, widest
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.metrics import PartLogits, Scores, score_part
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits, Part, Tasks
+from lightning_emorec.metrics import Scores, score_part
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.run_paths import best_checkpoint, logits_file
+from lightning_emorec.types import UNLABELLED, Batch, Logits, Part, Tasks
 
 
 class FusionModule(ClosedFormBranch):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Logits
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion.temperature import fit_temperature
-from lightning_emorec.types import EmorecError
 
 LOWEST_LOG_PROBABILITY = -100.0
 """Where log-probabilities are cut off: e^-100 is nothing, and a weight of 0 times it is still a number."""

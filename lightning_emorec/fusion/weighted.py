@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.types import EmorecError
 
 
 class Weighted(FusionRule):

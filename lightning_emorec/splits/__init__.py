@@ -1,11 +1,11 @@
 """Splits by actor: whom to train on, whom to validate on, whom to test on."""
 
 from lightning_emorec.splits.actor_lists import ActorLists
-from lightning_emorec.splits.classes import check_classes
+from lightning_emorec.splits.class_coverage import check_classes
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
-from lightning_emorec.splits.published import Published
+from lightning_emorec.splits.merge_validation import UnvalidatedParts, WithoutValidation
+from lightning_emorec.splits.predefined import Published
 from lightning_emorec.splits.split import PARTS, Parts, Split, canonical
-from lightning_emorec.splits.without_validation import UnvalidatedParts, WithoutValidation
 
 __all__ = [
     "PARTS",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Literal
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.splits.split import Split, actors_in, natural, sexes_in
-from lightning_emorec.types import Clip, EmorecError, Part
+from lightning_emorec.types import Clip, Part
 
 Scheme = Literal["emobox", "lj5", "loso"]
 

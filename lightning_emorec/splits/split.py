@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import ClassVar, get_args
 
-from lightning_emorec.types import Clip, EmorecError, Part
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip, Part
 
 PARTS: tuple[Part, ...] = get_args(Part)
 LEARNED_FROM: tuple[Part, ...] = ("train", "val")

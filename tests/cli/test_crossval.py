@@ -13,9 +13,9 @@ import torch
 import yaml
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.evaluation.crossval import CrossvalResults, System
-from lightning_emorec.evaluation.crossval.work import Work
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.commands.crossval import CrossvalResults, System
+from lightning_emorec.commands.crossval.work import Work
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project, make_project
 
 pytestmark = pytest.mark.slow

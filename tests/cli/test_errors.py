@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 from tests.cli.conftest import Project
 
 

@@ -14,7 +14,8 @@ import torch
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import GradientBranch
-from lightning_emorec.types import EmorecError, Logits
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Logits
 from tests.cli.conftest import Project
 from tests.cli.test_errors import damaged, error_of
 from tests.cli.test_resume import LONG, epochs, wait_for_epoch

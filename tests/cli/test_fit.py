@@ -10,11 +10,11 @@ import torch
 import yaml
 
 from lightning_emorec.evaluation.results import wall_s
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project
 
 SCORES = {"accuracy", "uar", "macro_f1", "weighted_f1", "nll", "ece", "clips"}
-AVERAGED = "--trainer.callbacks=[{class_path: lightning_emorec.training.AveragedWeights}]"
+AVERAGED = "--trainer.callbacks=[{class_path: lightning_emorec.callbacks.AveragedWeights}]"
 
 
 def test_a_branch_fits_alone_and_leaves_what_the_contract_says(project: Project) -> None:

@@ -55,9 +55,9 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int
 @pytest.mark.parametrize(
     ("target", "file", "time"),
     [
-        ("lightning_emorec.training.decide.write_atomically", "config.yaml", 1),
-        ("lightning_emorec.training.checkpoint_io.write_atomically", "last.ckpt", 2),
-        ("lightning_emorec.evaluation.files.write_atomically", "predictions.csv", 1),
+        ("lightning_emorec.runs.planning.write_atomically", "config.yaml", 1),
+        ("lightning_emorec.callbacks.checkpoint_io.write_atomically", "last.ckpt", 2),
+        ("lightning_emorec.evaluation.writers.write_atomically", "predictions.csv", 1),
         ("lightning_emorec.evaluation.report.write_atomically", "report.html", 1),
     ],
 )
@@ -87,7 +87,7 @@ def test_a_full_disk_at_a_write_loses_nothing_that_was_there(
 def test_a_full_disk_leaves_no_half_row_in_metrics_csv(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, straight: bytes
 ) -> None:
-    from lightning_emorec.training.csv_logger import _AppendingWriter
+    from lightning_emorec.loggers.metrics_csv import _AppendingWriter
 
     save = _AppendingWriter.save
 

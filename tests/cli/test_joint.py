@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project
 
 AUDIO = {"class_path": "AudioCnn", "init_args": {"width": 4, "stages": 2}}

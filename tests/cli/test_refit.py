@@ -14,9 +14,10 @@ import yaml
 from torch import Tensor
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.branches import solved_on_file
 from lightning_emorec.fusion import LogLinear
-from lightning_emorec.metrics import PartLogits, score
+from lightning_emorec.metrics import score
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.run_paths import solved_on_file
 from tests.cli.conftest import Project
 from tests.cli.test_resume import epochs, wait_for_epoch
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project
 
 LONG = ("--trainer.max_epochs=40", "--data.batch_size=2")

@@ -14,11 +14,12 @@ import yaml
 from lightning_emorec.__main__ import main
 from lightning_emorec.audio import default_cache_folder
 from lightning_emorec.branches import Branch
-from lightning_emorec.evaluation.stress import listen as listening
-from lightning_emorec.evaluation.stress import run as running
-from lightning_emorec.evaluation.stress.panel import METRICS
+from lightning_emorec.commands.stress import listen as listening
+from lightning_emorec.commands.stress import run as running
+from lightning_emorec.commands.stress.panel import METRICS
 from lightning_emorec.fusion import RULES
-from lightning_emorec.metrics import PartLogits, score
+from lightning_emorec.metrics import score
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project, make_project
 
 SNRS = ["30", "20", "15", "10", "5", "0", "-5"]

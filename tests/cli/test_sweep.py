@@ -85,7 +85,7 @@ def test_no_trials_or_jobs_are_refused(
 def test_without_optuna_the_package_is_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lightning_emorec.sweep.verb.find_spec", lambda name: None)
+    monkeypatch.setattr("lightning_emorec.commands.sweep.verb.find_spec", lambda name: None)
     with pytest.raises(SystemExit):
         main(["sweep", write_sweep(project), "--runs", str(project.runs)])
     assert "expected the package optuna" in capsys.readouterr().err

@@ -14,10 +14,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from lightning_emorec.__main__ import main
 from lightning_emorec.branches import build_branch
 from lightning_emorec.cli import EmorecCLI
+from lightning_emorec.commands.sweep.file import SweepFile, read_sweep
+from lightning_emorec.commands.sweep.space import Value
 from lightning_emorec.corpora import Ravdess
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.sweep.file import SweepFile, read_sweep
-from lightning_emorec.sweep.space import Value
 from tests.conftest import CONFIGS, TONES_HZ
 from tests.tiny_whisper import save_whisper
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project
 
 SAID = {"anger": "I hate you, horrible liar!", "joy": "I love it, great", "neutral": "the door is open"}

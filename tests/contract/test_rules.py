@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser
 from torch import Tensor, nn
 
 import lightning_emorec.fusion as fusion
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionRule, LogLinear, Weighted
-from lightning_emorec.types import EmorecError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "fusion"
 CLIPS, CLASSES = 40, 4

@@ -15,8 +15,8 @@ PACKAGE = Path(lightning_emorec.__file__).parent
 TESTS = Path(__file__).parents[1]
 
 STAGES = """
-    types files corpora splits audio augment features dataset datamodule metrics branches fusion training
-    evaluation predict export sweep app cli __main__
+    errors types atomic_write run_paths corpora splits audio augment features dataset datamodule part_logits metrics
+    branches fusion inference jobs runs distributed callbacks loggers evaluation commands cli __main__
 """.split()  # noqa: SIM905 - the design's own line
 
 LONGEST_FILE = 300
@@ -104,7 +104,7 @@ def test_an_import_from_a_later_stage_is_found(source: str) -> None:
     [
         "from lightning_emorec.types import Batch",
         "from lightning_emorec import __version__",
-        "from lightning_emorec.branches.store import best_checkpoint",
+        "from lightning_emorec.run_paths import best_checkpoint",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lightning_emorec.fusion import Average",
     ],
 )

@@ -9,9 +9,10 @@ import torch
 from lightning_emorec.augment import SpeedPerturb
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import FeatureReader, ReferenceTranscript, Value
 from lightning_emorec.splits import ActorLists
-from lightning_emorec.types import Batch, Clip, EmorecError
+from lightning_emorec.types import Batch, Clip
 
 CLASSES = ["low", "middle", "high"]
 

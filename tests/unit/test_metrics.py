@@ -11,8 +11,10 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 from torch import Tensor
 
-from lightning_emorec.metrics import PartLogits, predicts_one_class, score, score_part
-from lightning_emorec.types import UNLABELLED, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.metrics import predicts_one_class, score, score_part
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import UNLABELLED
 
 
 def random_task(clips: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:

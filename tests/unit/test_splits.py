@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from jsonargparse import ArgumentParser
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.splits import TEST_ACTORS, ActorLists, Folds, KFold, Parts, Published, Split
-from lightning_emorec.types import Clip, EmorecError, Part
+from lightning_emorec.types import Clip, Part
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "split"
 ACTORS = range(1, 25)

@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import decode
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16_000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.audio import DigestIndex, digests, parallel
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 def write_files(folder: Path, count: int) -> list[Path]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.audio import paths_of
-from lightning_emorec.types import Clip, UnavailableError
+from lightning_emorec.errors import UnavailableError
+from lightning_emorec.types import Clip
 
 HEARD = Clip("heard", "1", Path("heard.wav"))
 SILENT = Clip("silent", "1", None)

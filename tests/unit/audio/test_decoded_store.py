@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from lightning_emorec.audio import AudioStore, decode, parallel, store
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16_000
 HEADER_BYTES = 32

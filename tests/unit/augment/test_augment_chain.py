@@ -19,7 +19,7 @@ from audiomentations import (
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 
 from lightning_emorec.augment import SpeedPerturb, augment, draw_seed
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16_000
 AUDIO = np.random.default_rng(0).uniform(-0.5, 0.5, RATE_HZ).astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightning_emorec.augment import SpeedPerturb
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16_000
 TIME = np.arange(RATE_HZ) / RATE_HZ

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
 from lightning_emorec.branches.spec_augment import warp
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import UNLABELLED, Batch
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lightning_emorec.branches import AudioCnn
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 def small() -> AudioCnn:

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from lightning_emorec.branches.calibrated import calibrate, decision_scores, held_out_scores, temper
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 DRAW = np.random.default_rng(0)
 LABELS = np.tile(np.arange(3), 20)

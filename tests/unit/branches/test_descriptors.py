@@ -12,8 +12,9 @@ from torch import Tensor
 from lightning_emorec.branches.descriptors import DescriptorsBranch
 from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
 from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import OpenSmileDescriptors
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.types import Batch
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 FEATURE = OpenSmileDescriptors()

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lightning_emorec.branches.functionals_mlp import FunctionalsMlp
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import LibrosaStatistics, OpenSmileFunctionals
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.types import Batch
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 

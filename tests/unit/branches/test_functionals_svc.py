@@ -15,7 +15,8 @@ from torch import Tensor
 
 from lightning_emorec.branches.calibrated import calibrate, decision_scores
 from lightning_emorec.branches.functionals_svc import FunctionalsSvc
-from lightning_emorec.types import Batch, Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Batch, Clip
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"], "height": ["small", "tall"]}
 DRAW = np.random.default_rng(0)

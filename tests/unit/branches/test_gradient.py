@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from lightning_emorec.branches import GradientBranch
 from lightning_emorec.branches.gradient import _rate
-from lightning_emorec.types import UNLABELLED, Batch, EmorecError, Logits
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import UNLABELLED, Batch, Logits
 
 TASKS = {"emotion": ["calm", "angry", "sad"], "sex": ["female", "male"]}
 

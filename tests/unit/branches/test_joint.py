@@ -11,10 +11,10 @@ from torch import Tensor
 from lightning_emorec.branches import AudioCnn, Branch, Joint, TranscriptGru, build_branch
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import ReferenceTranscript
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.splits import ActorLists
-from lightning_emorec.types import EmorecError
 
 TASKS = {"pitch": ["low", "middle", "high"]}
 AUDIO = {"class_path": "AudioCnn", "init_args": {"width": 4, "stages": 2}}

@@ -13,8 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 from lightning_emorec.branches.published_cnn import LoneBatchNorm, PublishedCnn, RelativeDecibels
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.splits import ActorLists
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.types import Batch
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 SMALL = {"rate_hz": 8000, "duration_s": 0.5, "mels": 16, "window": 256, "hop": 128}

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from lightning_emorec.branches import TextTransformer
+from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import ReferenceTranscript, WhisperTranscript
-from lightning_emorec.types import Batch, EmorecError, Logits, UnavailableError
+from lightning_emorec.types import Batch, Logits
 from tests.unit.branches.text_models import save_distilbert, save_roberta
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}

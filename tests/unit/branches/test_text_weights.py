@@ -10,7 +10,7 @@ from transformers import AutoModel
 
 from lightning_emorec.branches import hub_weights
 from lightning_emorec.branches.text_weights import TextWeights
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
 from tests.unit.branches.text_models import WORDS, save_distilbert
 
 TEXTS = ["kids are talking", "dogs are sitting", "leave me alone"]

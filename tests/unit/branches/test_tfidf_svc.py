@@ -15,7 +15,8 @@ from torch import Tensor
 
 from lightning_emorec.branches import TfidfSvc
 from lightning_emorec.branches.calibrated import held_out_scores
-from lightning_emorec.types import Batch, Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Batch, Clip
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 SAID = {

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lightning_emorec.branches.transcript_gru import TranscriptGru
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import ReferenceTranscript, TranscriptFile, WhisperTranscript
-from lightning_emorec.types import Batch, EmorecError, Logits
+from lightning_emorec.types import Batch, Logits
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 TRAINING = ["Kids are talking by the door.", "Dogs are sitting by the door.", "", "Leave me alone!"]

@@ -9,7 +9,7 @@ from torch import nn
 
 from lightning_emorec.branches.pretrained_speech import linear_maps
 from lightning_emorec.branches.tuning import Tune, Tuning, check_tuning
-from lightning_emorec.types import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError, UnavailableError
 
 
 def encoder() -> nn.Sequential:

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from lightning_emorec.branches import Vader
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.vader import vader_scores
-from lightning_emorec.types import Batch, Clip, EmorecError
+from lightning_emorec.types import Batch, Clip
 
 TASKS = {"emotion": ["angry", "calm", "happy"], "sex": ["female", "male"]}
 SAID = {

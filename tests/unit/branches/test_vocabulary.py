@@ -14,7 +14,7 @@ from lightning_emorec.branches.vocabulary import (
     tokenise,
     vocabulary,
 )
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 GLOVE = "the 0.1 0.2 0.3\ndoor 1 2 3\n. . 7 8 9\n"
 """Three numbers a word; the last word has a space inside."""

@@ -9,7 +9,8 @@ from torch.nn.functional import gelu
 
 from lightning_emorec.branches import WhisperEncoder
 from lightning_emorec.branches.layer_mix import LayerMix
-from lightning_emorec.types import Batch, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Batch
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 DRAW = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.tuning import Tune, Tuning
 from lightning_emorec.branches.whisper_speech import WhisperSpeech
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.whisper_weights import WhisperWeights
-from lightning_emorec.types import EmorecError
 from tests.tiny_whisper import save_whisper
 
 LAYERS, WIDTH = 3, 8

@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from lightning_emorec.branches import WhisperStatistics
-from lightning_emorec.types import Batch, Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Batch, Clip
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"], "height": ["small", "tall"]}
 CLASS = np.tile([0, 1, 2], 20)

@@ -10,12 +10,12 @@ from lightning.pytorch import Trainer
 
 from lightning_emorec.audio import paths_of
 from lightning_emorec.branches import SpeechEncoder, WhisperTuned
-from lightning_emorec.branches.build import resolve_spec
+from lightning_emorec.branches.factory import resolve_spec
 from lightning_emorec.branches.layer_mix import LayerMix
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.splits import ActorLists
-from lightning_emorec.types import EmorecError, UnavailableError
 from tests.tiny_whisper import save_whisper
 
 TASKS = {"pitch": ["low", "middle", "high"]}

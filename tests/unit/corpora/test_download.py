@@ -17,7 +17,7 @@ import pytest
 
 from lightning_emorec.corpora import Ravdess, ravdess
 from lightning_emorec.corpora.download import Archive
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 STEM = "03-01-05-02-01-01-03"
 PADDING = bytes(range(256)) * 1600  # 400 kB: several blocks

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.corpora import ManifestCorpus
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip
 
 TASKS = {"emotion": ["calm", "angry"]}
 HEADER = "path,actor,emotion"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.corpora import Meld
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip
 
 COLUMNS = ["Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID"]
 DIALOGUE = [

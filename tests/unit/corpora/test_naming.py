@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.corpora.naming import RavdessName
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 def test_a_name_is_read_field_by_field():

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.corpora import Ravdess
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 STEM = "03-01-05-02-01-01-03"
 

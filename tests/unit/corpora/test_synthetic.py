@@ -9,7 +9,7 @@ import pytest
 
 from lightning_emorec.corpora import Synthetic, synthetic
 from lightning_emorec.corpora.phones import STATEMENTS
-from lightning_emorec.types import EmorecError
+from lightning_emorec.errors import EmorecError
 
 
 def made(root: Path, **options: int) -> Synthetic:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lightning_emorec.evaluation.results import BeforeRefit, FusionSummary, RunResults
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
 
 TASKS = {"emotion": ["calm", "angry", "sad"], "sex": ["male", "female"]}

@@ -12,11 +12,12 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import Tensor
 
-from lightning_emorec.evaluation.breakdown import ConfidenceBin
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.calibration import calibration, risk_coverage
+from lightning_emorec.evaluation.error_analysis import ConfidenceBin
 from lightning_emorec.fusion.temperature import fit_temperature
 from lightning_emorec.metrics import score
-from lightning_emorec.types import UNLABELLED, EmorecError
+from lightning_emorec.types import UNLABELLED
 
 
 def model(seed: int = 0, clips: int = 400, scale: float = 1.0) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import (
     Bootstrap,
     Estimate,
@@ -19,7 +20,6 @@ from lightning_emorec.evaluation.intervals import (
     over_seeds,
 )
 from lightning_emorec.evaluation.predictions import Predictions
-from lightning_emorec.types import EmorecError
 from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
 
 

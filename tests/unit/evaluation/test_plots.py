@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lightning_emorec.evaluation.actor_plots import actors_figure, strip_figure
-from lightning_emorec.evaluation.breakdown import ActorRow, ConfidenceBin
 from lightning_emorec.evaluation.calibration import RiskCoverage
+from lightning_emorec.evaluation.error_analysis import ActorRow, ConfidenceBin
 from lightning_emorec.evaluation.plots import (
     confusion_figure,
     curves_figure,

@@ -9,10 +9,11 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.predictions import Predictions, recalls_of, scores_of
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.metrics import score
-from lightning_emorec.types import UNLABELLED, EmorecError
+from lightning_emorec.types import UNLABELLED
 from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_emorec.evaluation.judgement import judge
+from lightning_emorec.evaluation.evaluate import judge
 from lightning_emorec.evaluation.report import write_report
 from lightning_emorec.evaluation.results import FusionSummary, RunResults
-from lightning_emorec.metrics import PartLogits
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
 from tests.unit.evaluation.pages import Tags, words
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.evaluation.files import write_files
-from lightning_emorec.evaluation.judgement import judge
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.evaluation.evaluate import judge
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.evaluation.run_predictions import (
@@ -16,7 +16,7 @@ from lightning_emorec.evaluation.run_predictions import (
     on_shared_clips,
     read_predictions,
 )
-from lightning_emorec.types import EmorecError
+from lightning_emorec.evaluation.writers import write_files
 from tests.unit.evaluation.made_up import predictions
 
 CLASSES = ["calm", "angry"]

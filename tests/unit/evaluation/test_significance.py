@@ -8,10 +8,10 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import Bootstrap, Interval
 from lightning_emorec.evaluation.predictions import Predictions, scores_of
 from lightning_emorec.evaluation.significance import Comparison, compare, holm, sign_flip_p
-from lightning_emorec.types import EmorecError
 from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from lightning_emorec.evaluation.evaluate import judge
 from lightning_emorec.evaluation.intervals import Estimate, Interval
-from lightning_emorec.evaluation.judgement import judge
 from lightning_emorec.evaluation.results import BeforeRefit, RunResults
 from lightning_emorec.evaluation.table import print_results, results_table, split_table, with_interval
 from lightning_emorec.splits import Parts

@@ -13,9 +13,10 @@ import soundfile
 from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Options, Value
 from lightning_emorec.features import cache as cache_module
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 
 class Counting(Feature):

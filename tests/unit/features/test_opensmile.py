@@ -11,8 +11,9 @@ import soundfile
 import torch
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import Feature, OpenSmileDescriptors, OpenSmileFunctionals
-from lightning_emorec.types import Clip, EmorecError, UnavailableError
+from lightning_emorec.types import Clip
 
 opensmile = pytest.importorskip("opensmile", exc_type=ImportError)
 

@@ -11,9 +11,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import parallel
 from lightning_emorec.features.parallel import Sound, over_clips
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import (
     ReferenceTranscript,
     Transcript,
@@ -14,7 +15,7 @@ from lightning_emorec.features import (
     WhisperTranscript,
     transcript_feature,
 )
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 
 @pytest.fixture

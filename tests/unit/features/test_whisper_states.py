@@ -12,10 +12,11 @@ import whisper
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import WhisperStateFrames, WhisperStateStatistics
-from lightning_emorec.features.views import view_of
+from lightning_emorec.features.test_time_views import view_of
 from lightning_emorec.features.whisper_states import WhisperStates
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 from tests.tiny_whisper import save_whisper
 
 LAYERS, WIDTH = 3, 8

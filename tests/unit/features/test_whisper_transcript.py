@@ -14,8 +14,9 @@ import soundfile
 import torch
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import WhisperTranscript
-from lightning_emorec.types import Clip, EmorecError
+from lightning_emorec.types import Clip
 
 Script = Callable[[Mapping[str, float]], Path]
 

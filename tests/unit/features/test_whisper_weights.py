@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import whisper
 
+from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import whisper_weights
 from lightning_emorec.features.whisper_weights import WhisperWeights
-from lightning_emorec.types import EmorecError, UnavailableError
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import LogLinear
 from lightning_emorec.fusion.log_linear import Problem
-from lightning_emorec.types import EmorecError
 
 CLASSES = 5
 

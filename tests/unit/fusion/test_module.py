@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_emorec.branches import best_checkpoint, build_branch
+from lightning_emorec.branches import build_branch
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import RULES, Average, FusionModule, MaxConfidence
-from lightning_emorec.metrics import PartLogits
-from lightning_emorec.types import EmorecError
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.run_paths import best_checkpoint
 
 TASKS = {"emotion": ["calm", "angry"], "sex": ["female", "male"]}
 GRU: dict[str, Any] = {"class_path": "TranscriptGru", "init_args": {"transcript": "reference", "hidden": 4}}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import Weighted
-from lightning_emorec.types import EmorecError
 
 LABELS = torch.tensor([0, 0, 0, 1, 1])  # always guessing class 0 scores 0.6
 

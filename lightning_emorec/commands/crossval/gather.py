@@ -1,0 +1,115 @@
+"""Reads a cross-validation's folder: no corpus and no other folder is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_emorec.commands.crossval.collect import CELL, branch_file
+from lightning_emorec.commands.crossval.fuse import fuse, rules_of
+from lightning_emorec.commands.crossval.plan import CONFIG, PLAN
+from lightning_emorec.commands.crossval.results import CellResults, CrossvalResults, System, Way
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.fusion import FusionRule
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.runs.leakage import taught_on
+from lightning_emorec.types import Clip
+
+
+def gather(folder: Path) -> CrossvalResults:
+    """Read every cell, and solve the rules in each.
+
+    Args:
+        folder: Of the cross-validation.
+
+    Raises:
+        EmorecError: It is no cross-validation, or not all of its folds are done.
+    """
+    if not (folder / PLAN).is_file():
+        raise EmorecError("the folder of a cross-validation", f"no {folder / PLAN}", "run crossval")
+    plan = json.loads((folder / PLAN).read_text(encoding="utf8"))
+    kept = [_read(folder, cell) for cell in plan["cells"]]
+    if lacking := [cell["folder"] for cell, read in zip(plan["cells"], kept, strict=True) if read is None]:
+        raise EmorecError("every fold to be done", f"not {', '.join(lacking)}", "run crossval again")
+    chosen, rules = rules_of(plan["rule"])
+    names = plan["branches"]
+    cells = [
+        _cell_results(folder / planned["folder"], cell, names, rules if plan["fused"] else {})
+        for planned, cell in zip(plan["cells"], kept, strict=True)
+        if cell is not None
+    ]
+    config = (folder / CONFIG).read_text(encoding="utf8")
+    way: Way = "oof" if plan["inner"] else "val"
+    return CrossvalResults(
+        name=folder.name,
+        folding=plan["folds"],
+        tasks=plan["tasks"],
+        cells=cells,
+        chosen=System(chosen, way) if plan["fused"] else System(names[0]),
+        inner=plan["inner"],
+        single=plan["single"],
+        left_out=plan["left_out"],
+        synthetic=plan["synthetic"],
+        val_actors=plan["val_actors"],
+        config=config,
+        warnings=_warnings(config),
+    )
+
+
+def _warnings(config: str) -> list[str]:
+    content = yaml.safe_load(config)
+    return taught_on(content["model"], content["data"]["corpus"])
+
+
+def _read(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A cell's cell.json, if it is the one that was planned."""
+    file = folder / planned["folder"] / CELL
+    if not file.is_file():
+        return None
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
+    return content if content["fingerprint"] == planned["fingerprint"] else None
+
+
+def _cell_results(
+    folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mapping[str, FusionRule]
+) -> CellResults:
+    test = {name: PartLogits.load(branch_file(folder, name, "test")) for name in names}
+    logits = {System(name): part for name, part in test.items()}
+    weights, solved_on = {}, {}
+    for way, known in _known(folder, cell, names).items() if rules else ():
+        solved_on[way] = len(next(iter(known.values())).clip_ids)
+        for name, fused in fuse(rules, known, test).items():
+            logits[System(name, way)] = fused.logits
+            weights[System(name, way)] = fused.weights
+    clips = [Clip(c["id"], c["actor"], None, c["labels"], c["text"]) for c in cell["clips"]]
+    return CellResults(
+        seed=cell["seed"],
+        fold=cell["fold"],
+        clips=clips,
+        logits=logits,
+        weights=weights,
+        solved_on=solved_on,
+        seconds=cell["seconds"],
+        versions=cell["versions"],
+        actors=cell["actors"],
+    )
+
+
+def _known(folder: Path, cell: Mapping[str, Any], names: list[str]) -> dict[Way, dict[str, PartLogits]]:
+    """Way -> branch name -> logits that rules are solved on, of the same clips for all branches.
+
+    A branch that is not in `inner` has logits of the validation clips only, so that the rules are solved on
+    these clips alone.
+    """
+    val = {name: PartLogits.load(branch_file(folder, name, "val")) for name in names}
+    if not cell["inner"]:
+        return {"val": val}
+    inner = {name: PartLogits.load(branch_file(folder, name, "inner")) for name in cell["inner"]}
+    if len(inner) == len(names):
+        return {"val": val, "oof": inner}
+    ids = next(iter(val.values())).clip_ids
+    return {"val": val, "oof": {n: inner[n].select(ids) if n in inner else val[n] for n in names}}

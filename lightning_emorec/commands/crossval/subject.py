@@ -1,0 +1,135 @@
+"""What is cross-validated: a config with everything filled in, its corpus and the models in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import yaml
+from lightning.pytorch.cli import LightningArgumentParser
+
+# Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
+from lightning_emorec import corpora, splits  # noqa: F401
+from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
+from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.dataset import content_of
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
+from lightning_emorec.runs.planning import fusion_fingerprint
+from lightning_emorec.runs.train_branches import available_branches
+from lightning_emorec.splits import Parts
+from lightning_emorec.types import Clip, Tasks
+
+Config = dict[str, Any]
+
+DECIDED = ("--config", "--data.split", "--name", "--runs", "--ckpt_path", "--test_after_fit")
+
+
+def resolve(config: str, fit_args: Sequence[str]) -> Config:
+    """What `fit` makes of a config and further arguments, every reference and default filled in.
+
+    `fit` itself says so, in a process of its own: its parser is the one place that knows.
+
+    Raises:
+        EmorecError: `fit` refuses them, or an argument is one that a cross-validation decides.
+    """
+    if taken := [arg for arg in fit_args if arg.startswith(DECIDED)]:
+        raise EmorecError("arguments that crossval leaves open", taken[0], "leave it out after --")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        command = [sys.executable, "-m", "lightning_emorec", "fit", "--config", config, *fit_args]
+        done = subprocess.run(
+            [*command, "--resolve_to", str(file)], capture_output=True, text=True, check=False
+        )
+        if done.returncode or not file.is_file():
+            reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+            raise EmorecError(f"a config that `fit` takes, {config}", reason[0].strip(), "mend it")
+        return cast(Config, yaml.safe_load(file.read_text(encoding="utf8")))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, fused or single, before it is known whom it learns from.
+
+    Attributes:
+        config: As `resolve` gives it.
+        clips: Of the whole corpus.
+        tasks: Task name -> class names.
+        audio: Knows the clips' digests.
+        synthetic: The audio is generated.
+        branches: Name -> resolved config, of the branches that can be had; empty for a single model.
+        origins: The same names -> what training starts from; of a single model under the name of its run.
+        left_out: Branch name -> why it is not fused.
+    """
+
+    config: Config
+    clips: list[Clip]
+    tasks: Tasks
+    audio: AudioStore
+    synthetic: bool
+    branches: dict[str, Config]
+    origins: dict[str, list[str]]
+    left_out: dict[str, str]
+
+    @classmethod
+    def of(cls, config: Config, split: Config) -> Subject:
+        """List the clips, and ask every branch whether it can be had.
+
+        Args:
+            config: As `resolve` gives it.
+            split: Any split that can be built; the config's own may name actors that are absent.
+
+        Raises:
+            EmorecError: No clips, or a model that cannot be had and may not be left out.
+        """
+        data = _datamodule({**config["data"], "split": split})
+        data.corpus.prepare()
+        clips, tasks = data.listed(), data.tasks
+        branches = config["model"]["init_args"].get("branches")
+        runs = {config["name"]: config} if branches is None else branches
+        specs = {name: resolve_spec(run["model"], tasks) for name, run in runs.items()}
+        missing = config["model"]["init_args"].get("missing_branch", "error")
+        names, left_out = available_branches(specs, Parts(clips, clips, []), missing)
+        if any(needs_audio(specs[name]) for name in names):
+            paths_of(clips)  # out-of-fold logits must be of the same clips in every branch
+        return cls(
+            config=config,
+            clips=clips,
+            tasks=tasks,
+            audio=data.audio,
+            synthetic=data.corpus.synthetic,
+            branches={name: branches[name] for name in names} if branches is not None else {},
+            origins={name: branch_origins(specs[name]) for name in names},
+            left_out=left_out,
+        )
+
+    def describe(self, parts: Parts) -> str:
+        """A hash of what is learned from."""
+        return describe_clips(parts, self.audio, self.tasks)
+
+    def content(self, clips: Sequence[Clip]) -> str:
+        """A hash of what is judged."""
+        return content_of(clips, self.audio, self.tasks)
+
+    def branch_fingerprint(self, name: str, seed: int, described: str) -> str:
+        """Of a branch trained on the clips that were described."""
+        return fingerprint({**self.branches[name], "seed_everything": seed}, described, self.origins[name])
+
+    def run_fingerprint(self, prints: Mapping[str, str], seed: int, described: str) -> str:
+        """Of the whole run, given those of its branches."""
+        config = {**self.config, "seed_everything": seed}
+        if self.branches:
+            return fusion_fingerprint(config, prints, described)
+        return fingerprint(config, described, self.origins[config["name"]])
+
+
+def _datamodule(data: Config) -> EmotionDataModule:
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_lightning_class_args(EmotionDataModule, "data")
+    return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": data})).data)

@@ -1,0 +1,201 @@
+"""A study on disk, which several processes share: what was tried, what is being tried, what came out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import optuna
+from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.commands.crossval.lock import try_lock
+from lightning_emorec.commands.sweep.file import Hyperband, SweepFile
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.runs.folder import locked
+
+log = logging.getLogger(__name__)
+
+Sampler = Literal["tpe", "grid", "random"]
+
+SWEEPS = "sweeps"  # folder of all sweeps, among the runs
+JOURNAL = "study.journal"
+BEGUN = "sweep.json"
+SAMPLERS: dict[str, Sampler] = {"bayes": "tpe", "grid": "grid", "random": "random"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that this process is to run, and nobody else.
+
+    Attributes:
+        trial: Of the study.
+        folder: Its own, within that of the sweep.
+        lock: Held while it runs; goes with the process, so that a killed one's trial is taken up by another.
+    """
+
+    trial: Trial
+    folder: Path
+    lock: IO[str]
+
+
+class SharedStudy:
+    """Optuna's study in a journal beside its trials.
+
+    The journal is a file that is only appended to, under a lock: unlike SQLite, it is safe on a network file system.
+
+    Args:
+        runs: Folder of all runs.
+        name: Of the folder of the sweep, among them.
+        file: What is swept.
+        fit_args: Further arguments of every `fit`.
+        sampler: How values are chosen.
+        trials: How many in all, over all processes.
+        seed: With the number of a trial, it settles what a sampler draws.
+
+    Raises:
+        EmorecError: The folder holds another sweep, or a grid has no end.
+    """
+
+    def __init__(
+        self,
+        runs: Path,
+        name: str,
+        file: SweepFile,
+        fit_args: list[str],
+        sampler: Sampler,
+        trials: int,
+        seed: int,
+    ) -> None:
+        self.runs = runs
+        self.folder = folder = runs / SWEEPS / name
+        self.file = file
+        self._sampler: Sampler = sampler
+        self._seed = seed
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        with self.locked():
+            self._begin(fit_args)
+            backend = JournalFileBackend(str(folder / JOURNAL))
+            self.study = optuna.create_study(
+                storage=optuna.storages.JournalStorage(backend),
+                study_name=file.name,
+                direction=file.goal,
+                load_if_exists=True,
+                pruner=_pruner(file.hyperband),
+            )
+            points = self._lay_out_grid() if sampler == "grid" else trials
+        self.wanted = min(trials, points)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from claiming a trial and from writing what all of them write."""
+        with locked(self.folder):
+            yield
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Those that were begun, by number."""
+        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+
+    @property
+    def ended(self) -> list[FrozenTrial]:
+        """Those that came to an end, whichever."""
+        return [trial for trial in self.trials if trial.state.is_finished()]
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The best of those that ran to their end."""
+        whole = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
+        return self.study.best_trial if whole else None
+
+    def claim(self) -> Claim | None:
+        """A trial that a killed process left half-run, else a new one; None where there is nothing left to begin."""
+        with self.locked():
+            begun = self.trials
+            for frozen in begun:
+                if frozen.state == TrialState.RUNNING and (lock := try_lock(self.folder_of(frozen.number))):
+                    trial = Trial(self.study, frozen._trial_id)
+                    if frozen.params.keys() == self.file.space.keys():
+                        log.info("going on with trial %d", frozen.number)
+                        return Claim(trial, self.folder_of(frozen.number), lock)
+                    lock.close()
+                    trial.set_user_attr("reason", "killed before it began")
+                    self.study.tell(trial, state=TrialState.FAIL)
+            if len(begun) >= self.wanted:
+                return None
+            self.study.sampler = self._sampler_for(len(begun))
+            trial = self.study.ask(self.file.space)
+            lock = try_lock(self.folder_of(trial.number))
+            if lock is None:
+                raise RuntimeError(f"{self.folder_of(trial.number)} is locked before its trial began")
+            return Claim(trial, self.folder_of(trial.number), lock)
+
+    def folder_of(self, number: int) -> Path:
+        """The folder of a trial."""
+        return self.folder / "trials" / f"{number:04d}"
+
+    def _sampler_for(self, number: int) -> optuna.samplers.BaseSampler:
+        """Its own for each trial: a sampler that is seeded once would draw the same again when a sweep goes on."""
+        seed = self._seed * 1_000_003 + number
+        if self._sampler == "tpe":
+            return optuna.samplers.TPESampler(seed=seed)
+        return optuna.samplers.RandomSampler(seed=seed)
+
+    def _lay_out_grid(self) -> int:
+        """Queue every combination; how many there are."""
+        values = {}
+        for name, of in self.file.space.items():
+            if isinstance(of, CategoricalDistribution):
+                values[name] = list(of.choices)
+            elif isinstance(of, IntDistribution):
+                values[name] = list(range(of.low, of.high + 1))
+            else:
+                raise EmorecError(
+                    "values to choose from, for a grid", f"a range for {name}", "use --sampler tpe"
+                )
+        points = [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+        for point in points:
+            self.study.enqueue_trial(point, skip_if_exists=True)
+        return len(points)
+
+    def _begin(self, fit_args: list[str]) -> None:
+        """Note what is swept, or check that it is what was begun."""
+        now = {
+            "metric": self.file.metric,
+            "goal": self.file.goal,
+            "command": self.file.command,
+            "fit_args": fit_args,
+            "parameters": {
+                name: json.loads(distribution_to_json(of)) for name, of in self.file.space.items()
+            },
+        }
+        note = self.folder / BEGUN
+        if not note.is_file():
+            write_atomically(note, json.dumps(now, indent=2, ensure_ascii=False) + "\n")
+            return
+        before = json.loads(note.read_text(encoding="utf8"))
+        if changed := [key for key, value in json.loads(json.dumps(now)).items() if before.get(key) != value]:
+            expected = f"what {self.folder} was begun with"
+            raise EmorecError(
+                expected, f"another {', '.join(changed)}", "choose another --name, or delete the folder"
+            )
+
+
+def _pruner(hyperband: Hyperband | None) -> optuna.pruners.BasePruner:
+    if hyperband is None:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.HyperbandPruner(
+        min_resource=hyperband.min_iter,
+        max_resource=hyperband.max_iter or "auto",
+        reduction_factor=hyperband.eta,
+    )

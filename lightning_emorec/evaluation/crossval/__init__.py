@@ -1,6 +1,0 @@
-"""Every clip as a test clip once: a `fit` for each fold and seed, and fusion on out-of-fold logits."""
-
-from lightning_emorec.evaluation.crossval.gather import gather
-from lightning_emorec.evaluation.crossval.results import CellResults, CrossvalResults, System
-
-__all__ = ["CellResults", "CrossvalResults", "System", "gather"]

@@ -1,0 +1,1 @@
+"""`fit`s in child processes."""

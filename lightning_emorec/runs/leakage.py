@@ -1,0 +1,78 @@
+"""Refuses, or warns of, what makes a run's figures look better than they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lightning_emorec.audio import AudioStore, paths_of, with_audio
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.splits import PARTS, Parts
+from lightning_emorec.types import Clip
+
+TAUGHT: dict[str, tuple[str, ...]] = {
+    "Ravdess": (
+        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition",
+        "Yassmen/Wav2Vec2_Fine_tuned_on_RAVDESS_2_Speech_Emotion_Recognition",
+        "emotion2vec/emotion2vec_plus_seed",
+        "emotion2vec/emotion2vec_plus_base",
+        "emotion2vec/emotion2vec_plus_large",
+    ),
+    "Meld": (
+        "j-hartmann/emotion-english-distilroberta-base",
+        "j-hartmann/emotion-english-roberta-large",
+        "emotion2vec/emotion2vec_plus_seed",
+        "emotion2vec/emotion2vec_plus_base",
+        "emotion2vec/emotion2vec_plus_large",
+    ),
+}
+"""Class of a corpus -> pretrained models that were trained on it, by their authors' own word (model cards; for
+emotion2vec+ the EmoBox collection, which holds both)."""
+
+
+def taught_on(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
+    """A sentence for each pretrained model in a config that is known to have been trained on its corpus.
+
+    Args:
+        model: `model` of a run's config, branches inlined.
+        corpus: `data.corpus` of the same.
+    """
+    name = corpus["class_path"].rpartition(".")[2]
+    known = {listed.lower(): listed for listed in TAUGHT.get(name, ())}
+    found = dict.fromkeys(known[text.lower()] for text in _texts(model) if text.lower() in known)
+    return [
+        f"{listed} was trained on {name}, test actors included: its figures here say nothing about speakers never "
+        "heard"
+        for listed in found
+    ]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:
+    """Look for files with the same content in two parts: heard in training, such a clip tests nothing.
+
+    Raises:
+        EmorecError: There is one.
+    """
+    part_of = {clip.id: part for part in PARTS for clip in getattr(parts, part)}
+    heard = with_audio(parts.clips)
+    first: dict[str, Clip] = {}  # digest -> the first clip that has it
+    for clip, digest in zip(heard, audio.digests(paths_of(heard)), strict=True):
+        other = first.setdefault(digest, clip)
+        if part_of[other.id] != part_of[clip.id]:
+            raise EmorecError(
+                "every recording in one part only",
+                f"the same bytes in {other.id} ({part_of[other.id]}, actor {other.actor}) and {clip.id} "
+                f"({part_of[clip.id]}, actor {clip.actor})",
+                "remove one of them, or name both actors in one part of data.split",
+            )
