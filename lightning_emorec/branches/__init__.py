@@ -2,7 +2,7 @@
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
 from lightning_emorec.branches.branch import Branch
-from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs
+from lightning_emorec.branches.closed_form import ClosedFormBranch, require_no_epochs, solve_with
 from lightning_emorec.branches.collector import Collector
 from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
 from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
@@ -58,5 +58,6 @@ __all__ = [
     "needs_audio",
     "require_no_epochs",
     "resolve_spec",
+    "solve_with",
     "spec_of",
 ]

@@ -3,51 +3,52 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightning.pytorch import Trainer
 
 from lightning_emorec.branches.branch import Branch
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.run_paths import BEST
-from lightning_emorec.types import Batch
+
+if TYPE_CHECKING:
+    from lightning_emorec.datamodule import EmotionDataModule
 
 
 class ClosedFormBranch(Branch):
-    """A branch fitted by `solve` when `fit` starts; its trainer has `max_epochs: 0`.
-
-    `ModelCheckpoint` saves nothing where no optimiser steps, so the checkpoint is saved here.
-    """
+    """A branch that `solve_with` fits in place of `Trainer.fit`; its config has `max_epochs: 0`."""
 
     @abstractmethod
     def solve(self) -> None:
-        """Fit to the clips of the run's datamodule; the same on every rank."""
+        """Fit to the clips of the run's datamodule."""
 
-    def on_fit_start(self) -> None:
-        """Solve, then save.
 
-        Raises:
-            EmorecError: The trainer would go on to train.
-        """
-        require_no_epochs(self.trainer.max_epochs)
-        self.solve()
-        if self.trainer.checkpoint_callback is not None:
-            folder = Path(self.trainer.checkpoint_callback.dirpath or self.trainer.default_root_dir)  # type: ignore[attr-defined]
-            self.trainer.save_checkpoint(folder / BEST)  # on all ranks: Lightning synchronises inside
+def solve_with(trainer: Trainer, model: ClosedFormBranch, data: EmotionDataModule) -> None:
+    """Fit a closed-form branch, in this process: what `Trainer.fit` is for other branches.
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
-        """Never run; Lightning asks that it be there."""
-        raise RuntimeError(f"{type(self).__name__} is solved, not trained by steps")
+    Afterwards the trainer can save the model's checkpoint, and loop over parts of the data.
 
-    def configure_optimizers(self) -> None:
-        """Nothing is stepped."""
-        return
+    Args:
+        trainer: Of one process; decides on which device.
+        model: To be solved.
+        data: Prepared and set up here.
+    """
+    trainer.strategy.connect(model)
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    model.trainer = data.trainer = trainer
+    data.prepare_data()
+    data.setup("fit")
+    model.setup("fit")
+    model.configure_model()
+    trainer.precision_plugin.convert_module(model).to(trainer.strategy.root_device)
+    model.solve()
 
 
 def require_no_epochs(max_epochs: int | None) -> None:
-    """Check the trainer of a closed-form branch.
+    """Check `trainer.max_epochs` of a closed-form branch: more than 0 would be ignored.
 
     Raises:
-        EmorecError: It would go on to train.
+        EmorecError: It is not 0.
     """
     if max_epochs != 0:
         expected = "trainer.max_epochs 0 for a model that is solved, not trained"
-        raise EmorecError(expected, f"{max_epochs}", "mend trainer.max_epochs")
+        raise EmorecError(expected, f"{max_epochs}", "set --trainer.max_epochs 0")

@@ -1,4 +1,4 @@
-"""What is called while a model is trained."""
+"""Callbacks of training: averaged weights, and checkpoints."""
 
 from lightning_emorec.callbacks.averaging import AveragedWeights
 

@@ -21,14 +21,11 @@ class AveragedWeights(WeightAveraging):
 
     Args:
         decay: Share of the average that a step keeps.
-
-    Raises:
-        EmorecError: A decay that is not in [0, 1).
     """
 
     def __init__(self, decay: float = 0.997) -> None:
         if not 0 <= decay < 1:
-            raise EmorecError("decay in [0, 1)", f"{decay}", "mend decay of AveragedWeights")
+            raise EmorecError("decay in [0, 1)", f"{decay}", "set decay of AveragedWeights")
         super().__init__(avg_fn=partial(averaged, decay))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lightning_emorec.evaluation.curves import read_curves
 from lightning_emorec.evaluation.report import REPORT
 from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.loggers.wandb_run import WandbRun, flat
+from lightning_emorec.loggers.wandb_run import WandbRun
 from lightning_emorec.metrics import labelled
+from lightning_emorec.nested import flat
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.types import UNLABELLED
 

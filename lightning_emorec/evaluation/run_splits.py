@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from lightning_emorec.branches import Branch
+from lightning_emorec.branches import Branch, ClosedFormBranch
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.evaluation.results import BeforeRefit
 from lightning_emorec.fusion import FusionModule
@@ -34,11 +34,13 @@ def loop_over_parts(
         What was found before branches were refitted, if they were.
     """
     best, before = best_checkpoint(plan.folder), None
-    judge: dict[str, Any] = {"model": model, "datamodule": data, "ckpt_path": str(best), "weights_only": True}
+    solved = isinstance(model, ClosedFormBranch)  # is what it is: nothing to choose, nothing to read again
+    file = None if solved else str(best)
+    judge: dict[str, Any] = {"model": model, "datamodule": data, "ckpt_path": file, "weights_only": True}
+    if not plan.refits and (solved or not data.parts.val):
+        trainer.save_checkpoint(best)
     if data.parts.val:
         trainer.validate(**judge, verbose=False)
-    else:
-        trainer.save_checkpoint(best)
     test = test and bool(data.parts.test)
     if isinstance(model, FusionModule) and plan.refits:
         if test:

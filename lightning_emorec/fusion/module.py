@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 import torch
 from jsonargparse.typing import Path_fr
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from lightning_emorec.audio import with_audio
@@ -192,7 +193,7 @@ class FusionModule(ClosedFormBranch):
         if self._pending("val"):
             with torch.no_grad():
                 for batch in self.data.val_dataloader():
-                    self.evaluate(self.trainer.strategy.batch_to_device(batch), "val")
+                    self.evaluate(move_data_to_device(batch, self.device), "val")
         self._finish_branches("val")
         whole, logits, has_audio = self._aligned("val")
         for task, labels in whole.labels.items():

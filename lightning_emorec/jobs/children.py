@@ -17,18 +17,23 @@ Result = TypeVar("Result")
 _running: set[subprocess.Popen[bytes]] = set()
 
 
-def run_fit(config: Path, environment: Mapping[str, str], log_file: Path | None = None) -> int:
+def run_fit(
+    config: Path, environment: Mapping[str, str], log_file: Path | None = None, plan: Path | None = None
+) -> int:
     """Run `fit --config` to its end.
 
     Args:
         config: Of the run.
         environment: Of its process.
         log_file: Takes what it says, after what is there; None lets it say it here.
+        plan: File of the plan that it takes over; without one it decides for itself.
 
     Returns:
         Its exit status.
     """
     command = [sys.executable, "-m", "lightning_emorec", "fit", "--config", str(config)]
+    if plan is not None:
+        command += ["--plan", str(plan)]
     with log_file.open("ab") if log_file else nullcontext() as output:
         child = _start(command, environment, output)
         try:

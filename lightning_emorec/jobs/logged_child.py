@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from lightning_emorec.runs.plan import PLAN_VARIABLE
-
 BEGIN = "\n== "  # before the title of each child in a log
 PATIENCE_S = 60.0  # for a `fit` to leave its checkpoint after Ctrl-C
 
@@ -20,11 +18,10 @@ class LoggedChild:
 
     Args:
         command: What to run.
-        environment: Of the child, but for the plan of this process.
+        environment: Of the child.
         log: Gets the title and all that the child says, after what is there.
         title: Tells the child from those before it in the log.
         lock: Held by the child too, in case this process is killed.
-        plan: Handed over to the child; None lets it decide for itself.
     """
 
     def __init__(
@@ -34,15 +31,13 @@ class LoggedChild:
         log: Path,
         title: str,
         lock: IO[str],
-        plan: str | None = None,
     ) -> None:
-        own = {key: value for key, value in environment.items() if key != PLAN_VARIABLE}
         with log.open("ab") as output:
             output.write(f"{BEGIN}{title}\n".encode())
             output.flush()
             self._process = subprocess.Popen(
                 command,
-                env=own if plan is None else {**own, PLAN_VARIABLE: plan},
+                env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,5 +1,36 @@
-"""What a run logs to."""
+"""What a run logs to: `metrics.csv`, and W&B where the config asks for it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+
+from lightning_emorec.loggers.metrics_csv import MetricsCsv
 from lightning_emorec.loggers.wandb_run import WandbRun
 
-__all__ = ["WandbRun"]
+__all__ = ["MetricsCsv", "WandbRun", "loggers_of"]
+
+
+def loggers_of(
+    given: Logger | Iterable[Logger] | bool | None, folder: Path, config: Mapping[str, Any], held: ExitStack
+) -> list[Logger]:
+    """The loggers that a config asks for, in the run folder, and always `metrics.csv`, which the report reads.
+
+    Args:
+        given: `trainer.logger`; False for none at all.
+        folder: The run folder.
+        config: The run's.
+        held: Ends the W&B run when the command ends.
+    """
+    if given is False:
+        return []
+    made = list(given) if isinstance(given, Iterable) else [given] if isinstance(given, Logger) else []
+    for logger in made:
+        if isinstance(logger, WandbRun):
+            logger.place(folder, config)
+            held.push(logger.end)
+    return [*made, MetricsCsv(folder)]

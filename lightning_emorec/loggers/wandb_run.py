@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.errors import EmorecError, Stopped, UnavailableError
+from lightning_emorec.nested import flat
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -75,7 +76,7 @@ class WandbRun(Logger):
         self._run: Run | None = None
 
     def place(self, folder: Path, config: Mapping[str, Any]) -> None:
-        """Say where the run happens, before anything is logged.
+        """Set where the run happens, before anything is logged.
 
         Args:
             folder: The run folder; W&B's files go into its `wandb/`.
@@ -153,17 +154,8 @@ class WandbRun(Logger):
         return file.read_text(encoding="utf8")
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted name -> value, of a nested config."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def check_logger(logger: object) -> None:
-    """Ask, before anything is trained, whether the W&B runs of a config can be had here. May ask for a key.
+    """Check, before anything is trained, that the W&B runs of a config can begin here. May ask for a key.
 
     Args:
         logger: `trainer.logger` of a resolved config.

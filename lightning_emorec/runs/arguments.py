@@ -1,8 +1,26 @@
-"""What a run's config says beside model, data, trainer and checkpoint."""
+"""The command line of `fit`, `validate` and `test`: what a run adds to Lightning's, and what its parser may not see."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
 from jsonargparse import ArgumentParser
+
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.nested import as_yaml
+from lightning_emorec.runs.checkpoint import config_to_judge
+
+PLAN = "--plan"
+"""Names the file of a `RunPlan`; for processes that another one starts, not for users."""
+
+BRANCH = "--model.init_args.overrides."
+TRANSFORM = re.compile(r"--data\.augment\.(?=[A-Z])")  # a class, as `SpeedPerturb`
 
 
 def add_run_arguments(parser: ArgumentParser) -> None:
@@ -34,3 +52,68 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         help="How many of the branches that a fusion lacks are trained at a time.",
     )
     parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line, parted.
+
+    Attributes:
+        args: What the parser reads.
+        branches: `BRANCH` NAME.KEY -> value: knobs inside the branches of a fused run. jsonargparse would let each
+            of these flags replace all that a config overrides in the same branch.
+        transforms: `--data.augment.` CLASS.ARGUMENT -> value. jsonargparse has no flag for what is in a list.
+        plan: File of the plan that another process made for this one.
+    """
+
+    args: list[str] = field(default_factory=list)
+    branches: dict[str, Any] = field(default_factory=dict)
+    transforms: dict[str, Any] = field(default_factory=dict)
+    plan: Path | None = None
+
+
+def read_command_line(args: Sequence[str]) -> CommandLine:
+    """Take out, as FLAG=VALUE or FLAG VALUE, what the parser has no flag for, and read the values as YAML.
+
+    `validate` and `test` with a checkpoint and without a config get the config inside the checkpoint.
+
+    Raises:
+        EmorecError: A flag without a value, or a checkpoint that cannot be read or holds no config.
+    """
+    line = CommandLine()
+    plan = _option(sys.argv, PLAN)  # of a rank that Lightning started from a script which calls `main(args)`
+    rest = iter(args)
+    for arg in rest:
+        transform = TRANSFORM.match(arg)
+        flag, equals, value = arg.partition("=")
+        if not transform and not arg.startswith(BRANCH) and flag != PLAN:
+            line.args.append(arg)
+            continue
+        text = value if equals else next(rest, None)
+        if text is None:
+            raise EmorecError(f"{flag}=VALUE", "no value", "add one")
+        if transform:
+            line.transforms[flag[transform.end() :]] = yaml.safe_load(text)
+        elif flag == PLAN:
+            plan = text
+        else:
+            line.branches[flag.removeprefix(BRANCH)] = yaml.safe_load(text)
+    with_config = _with_config_of_checkpoint(line.args)
+    return CommandLine(with_config, line.branches, line.transforms, None if plan is None else Path(plan))
+
+
+def _with_config_of_checkpoint(args: list[str]) -> list[str]:
+    verb, *rest = args or [""]
+    file = _option(rest, "--ckpt_path")
+    if verb not in ("validate", "test") or file is None or _option(rest, "--config") or _option(rest, "-c"):
+        return args
+    return [verb, "--config", as_yaml(config_to_judge(file)), *rest]
+
+
+def _option(args: Sequence[str], name: str) -> str | None:
+    for position, arg in enumerate(args):
+        if arg == name and position + 1 < len(args):
+            return args[position + 1]
+        if arg.startswith(f"{name}="):
+            return arg.partition("=")[2]
+    return None

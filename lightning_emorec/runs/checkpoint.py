@@ -1,43 +1,22 @@
-"""The config inside a checkpoint."""
+"""What a checkpoint holds beside its weights, and whether it fits the run that is to use it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from pickle import UnpicklingError
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import torch
 import yaml
-from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_emorec.branches import Branch
+from lightning_emorec.callbacks.checkpoints import FEATURES, RUN_CONFIG, feature_keys
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Tasks
 
-RUN_CONFIG = "run_config"  # key of the run's config in a checkpoint
-FEATURES = "features"  # and of its features' keys
-
-PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")  # of training, not of the model
-
-
-class RunConfig(Callback):
-    """Puts the run's config into each checkpoint, so that `test --ckpt_path FILE` needs nothing else.
-
-    And the keys of its features: the config may leave to the environment which Whisper is meant.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Add both."""
-        checkpoint[RUN_CONFIG] = self.text
-        checkpoint[FEATURES] = _keys(cast(Branch, pl_module))
+PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")
+"""What a config's `trainer` says of where it was trained, not of the model."""
 
 
 def read_checkpoint(file: str) -> dict[str, Any]:
@@ -47,12 +26,12 @@ def read_checkpoint(file: str) -> dict[str, Any]:
         EmorecError: It is missing or unreadable.
     """
     if not Path(file).is_file():
-        raise EmorecError("a checkpoint file", f"no file {file}", "mend --ckpt_path")
+        raise EmorecError("a checkpoint file", f"no file {file}", "correct --ckpt_path")
     try:
         return cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise EmorecError(
-            "a checkpoint that `fit` wrote", f"{file}, which cannot be read", "mend --ckpt_path"
+            "a checkpoint that `fit` wrote", f"{file}, which cannot be read", "correct --ckpt_path"
         ) from error
 
 
@@ -70,7 +49,7 @@ def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -
         raise EmorecError(
             "the hyper-parameters that the checkpoint was trained with",
             ", ".join(f"{key} {asked[key]} where it has {kept[key]}" for key in differ),
-            "leave out --ckpt_path, or these settings: a checkpoint goes on as it began",
+            "remove --ckpt_path or these settings: a checkpoint is trained further as it began",
         )
 
 
@@ -81,16 +60,16 @@ def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
         EmorecError: There is no checkpoint, or the corpus has other tasks.
     """
     if ckpt_path is None:
-        raise EmorecError("a checkpoint to judge", "none", "give --ckpt_path FILE")
+        raise EmorecError("a checkpoint to judge", "none", "add --ckpt_path FILE")
     trained = read_checkpoint(ckpt_path)["hyper_parameters"]["tasks"]
     if trained != tasks:
         expected = f"the tasks that the model was trained for, {trained}"
-        raise EmorecError(expected, f"{tasks}", "choose a corpus with these classes")
+        raise EmorecError(expected, f"{tasks}", "set --data.corpus to one with these classes")
 
 
 def other_features(checkpoint: Mapping[str, Any], model: Branch) -> list[str]:
-    """A warning if a model would hear other features than it was trained on, as from another Whisper; else nothing."""
-    trained, here = set(checkpoint.get(FEATURES, _keys(model))), set(_keys(model))
+    """A warning if a model would get other features than it was trained on, as from another Whisper; else nothing."""
+    trained, here = set(checkpoint.get(FEATURES, feature_keys(model))), set(feature_keys(model))
     if trained == here:
         return []
     return [
@@ -99,39 +78,23 @@ def other_features(checkpoint: Mapping[str, Any], model: Branch) -> list[str]:
     ]
 
 
-def _keys(model: Branch) -> list[str]:
-    return sorted(feature.key for feature in model.features)
-
-
 def _listed(keys: set[str]) -> str:
     return ", ".join(sorted(keys)) or "none"
 
 
-def with_config_of_checkpoint(args: list[str], held: ExitStack) -> list[str]:
-    """Where `validate` or `test` is given a checkpoint and no config, use the config inside the checkpoint.
+def config_to_judge(file: str) -> dict[str, Any]:
+    """The run config inside a checkpoint, by which `validate` and `test` need no other.
 
     All but where it was trained: a model from eight GPUs is judged on whatever is here.
+
+    Raises:
+        EmorecError: The checkpoint cannot be read, or holds no config.
     """
-    verb, *rest = args or [""]
-    file = _option(rest, "--ckpt_path")
-    if verb not in ("validate", "test") or file is None or _option(rest, "--config") or _option(rest, "-c"):
-        return args
     checkpoint = read_checkpoint(file)
     if RUN_CONFIG not in checkpoint:
-        raise EmorecError("a checkpoint that `fit` wrote", f"{file} without a config", "give --config too")
-    folder = Path(held.enter_context(TemporaryDirectory()))
-    config = yaml.safe_load(checkpoint[RUN_CONFIG])
+        raise EmorecError("a checkpoint that `fit` wrote", f"{file} without a config", "add --config")
+    config = cast(dict[str, Any], yaml.safe_load(checkpoint[RUN_CONFIG]))
     config.pop("ckpt_path", None)
     for knob in PLACE:
         config["trainer"].pop(knob, None)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
-    return [verb, "--config", str(folder / "config.yaml"), *rest]
-
-
-def _option(args: list[str], name: str) -> str | None:
-    for position, arg in enumerate(args):
-        if arg == name and position + 1 < len(args):
-            return args[position + 1]
-        if arg.startswith(f"{name}="):
-            return arg.partition("=")[2]
-    return None
+    return config

@@ -46,8 +46,8 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     Args:
         config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything`, `refit` and `ckpt_path`, defaults filled
             in.
-        clips: What `describe_clips` said.
-        origins: What the model's `origins` says: digests of weights, keys of features.
+        clips: What `describe_clips` returned.
+        origins: What the model's `origins` returns: digests of weights, keys of features.
     """
     began_from = config.get("ckpt_path")
     return _hash(
@@ -66,6 +66,19 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
             **({} if began_from in (None, "last") else {"ckpt_path": _by_content(began_from)}),
         }
     )
+
+
+def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) -> str:
+    """The fingerprint of a fusion, in which each branch's fingerprint stands for its config.
+
+    Args:
+        config: The fused run's resolved config.
+        prints: Branch name -> fingerprint, of the branches that are fused.
+        clips: What `describe_clips` returned.
+    """
+    model = config["model"]
+    with_prints = {**model, "init_args": {**model["init_args"], "branches": dict(prints)}}
+    return fingerprint({**config, "model": with_prints}, clips, [])
 
 
 def _by_content(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Refuses, or warns of, what makes a run's figures look better than they are."""
+"""Checks for test speech that a model has seen: known training data of pretrained weights, shared recordings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.splits import PARTS, Parts
 from lightning_emorec.types import Clip
 
-TAUGHT: dict[str, tuple[str, ...]] = {
+TRAINED_ON: dict[str, tuple[str, ...]] = {
     "Ravdess": (
         "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition",
         "Yassmen/Wav2Vec2_Fine_tuned_on_RAVDESS_2_Speech_Emotion_Recognition",
@@ -26,11 +26,11 @@ TAUGHT: dict[str, tuple[str, ...]] = {
         "emotion2vec/emotion2vec_plus_large",
     ),
 }
-"""Class of a corpus -> pretrained models that were trained on it, by their authors' own word (model cards; for
+"""Class of a corpus -> pretrained models that were trained on it according to their authors (model cards; for
 emotion2vec+ the EmoBox collection, which holds both)."""
 
 
-def taught_on(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
+def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
     """A sentence for each pretrained model in a config that is known to have been trained on its corpus.
 
     Args:
@@ -38,7 +38,7 @@ def taught_on(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
         corpus: `data.corpus` of the same.
     """
     name = corpus["class_path"].rpartition(".")[2]
-    known = {listed.lower(): listed for listed in TAUGHT.get(name, ())}
+    known = {listed.lower(): listed for listed in TRAINED_ON.get(name, ())}
     found = dict.fromkeys(known[text.lower()] for text in _texts(model) if text.lower() in known)
     return [
         f"{listed} was trained on {name}, test actors included: its figures here say nothing about speakers never "
@@ -59,15 +59,15 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:
-    """Look for files with the same content in two parts: heard in training, such a clip tests nothing.
+    """Look for files with the same content in two parts: a clip seen in training tests nothing.
 
     Raises:
         EmorecError: There is one.
     """
     part_of = {clip.id: part for part in PARTS for clip in getattr(parts, part)}
-    heard = with_audio(parts.clips)
+    audible = with_audio(parts.clips)
     first: dict[str, Clip] = {}  # digest -> the first clip that has it
-    for clip, digest in zip(heard, audio.digests(paths_of(heard)), strict=True):
+    for clip, digest in zip(audible, audio.digests(paths_of(audible)), strict=True):
         other = first.setdefault(digest, clip)
         if part_of[other.id] != part_of[clip.id]:
             raise EmorecError(

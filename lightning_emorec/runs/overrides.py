@@ -2,77 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from lightning_emorec.errors import EmorecError
-
-BRANCH = "--model.init_args.overrides."
-TRANSFORM = re.compile(r"--data\.augment\.(?=[A-Z])")  # a class, as `SpeedPerturb`
+from lightning_emorec.nested import flat
 
 
-@dataclass(frozen=True)
-class Flags:
-    """Knobs that were set on the command line.
+def override_transforms(chain: list[Namespace], arguments: Mapping[str, Any]) -> list[Namespace]:
+    """Set arguments of transforms in a parsed `data.augment`.
 
-    Attributes:
-        branches: `BRANCH` NAME.KEY -> value.
-        transforms: `--data.augment.` CLASS.ARGUMENT -> value.
-    """
-
-    branches: dict[str, Any] = field(default_factory=dict)
-    transforms: dict[str, Any] = field(default_factory=dict)
-
-    def set_in_transforms(self, config: Namespace) -> Namespace:
-        """Set arguments of the transforms in `data.augment` of a parsed config, which is changed.
-
-        Raises:
-            EmorecError: No transform of this class, more than one, or an argument that it does not take so.
-        """
-        if self.transforms:
-            data = config[config.subcommand].data
-            for key, value in self.transforms.items():
-                name, _, argument = key.partition(".")
-                _named(name, data.augment).init_args[argument] = value
-            data.augment = _checked(data.augment)
-        return config
-
-
-def take_flags(args: list[str]) -> tuple[list[str], Flags]:
-    """Part a command line into what the parser may see and these flags, as KEY=VALUE or KEY VALUE.
-
-    jsonargparse would let each flag of a branch replace all that a config overrides in the same branch, and it has
-    none for what is in a list.
-
-    Returns:
-        The other arguments, and the flags, whose values are read as YAML.
+    Args:
+        chain: The transforms.
+        arguments: CLASS.ARGUMENT -> value.
 
     Raises:
-        EmorecError: A flag without a value.
+        EmorecError: No transform of this class, more than one, or an argument that it does not take so.
     """
-    others, flags = [], Flags()
-    rest = iter(args)
-    for arg in rest:
-        known = TRANSFORM.match(arg)
-        if not known and not arg.startswith(BRANCH):
-            others.append(arg)
-            continue
-        flag, equals, value = arg.partition("=")
-        text = value if equals else next(rest, None)
-        if text is None:
-            raise EmorecError(f"{flag}=VALUE", "no value", "give one")
-        if known:
-            flags.transforms[flag[known.end() :]] = yaml.safe_load(text)
-        else:
-            flags.branches[flag.removeprefix(BRANCH)] = yaml.safe_load(text)
-    return others, flags
+    for key, value in arguments.items():
+        name, _, argument = key.partition(".")
+        _named(name, chain).init_args[argument] = value
+    return _checked(chain)
 
 
 def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -83,28 +36,14 @@ def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -
     """
     names = list(branches)
     found: dict[str, dict[str, Any]] = {}
-    for key, value in _flat(overrides):
+    for key, value in flat(overrides):
         name, _, rest = key.partition(".")
         if name not in names or not rest:
             raise EmorecError(
-                f"overrides of the branches {names}", f"{key!r}", "mend model.init_args.overrides"
+                f"overrides of the branches {names}", f"{key!r}", "correct model.init_args.overrides"
             )
         found.setdefault(name, {})[rest] = value
     return found
-
-
-def override(config: Mapping[str, Any], dotted: Mapping[str, Any]) -> dict[str, Any]:
-    """Set dotted keys, such as `model.init_args.lr`, in a copy of a nested config."""
-    changed = deepcopy(dict(config))
-    for key, value in dotted.items():
-        *path, last = key.split(".")
-        place = changed
-        for step in path:
-            if not isinstance(place.get(step), dict):
-                place[step] = {}
-            place = place[step]
-        place[last] = value
-    return changed
 
 
 def _named(name: str, chain: list[Namespace]) -> Namespace:
@@ -113,7 +52,7 @@ def _named(name: str, chain: list[Namespace]) -> Namespace:
     if names.count(name) != 1:
         found = f"{names.count(name)} among {', '.join(names) or 'no transforms'}"
         raise EmorecError(
-            f"one {name} in data.augment", found, f"mend --data.augment or --data.augment.{name}"
+            f"one {name} in data.augment", found, f"correct --data.augment or --data.augment.{name}"
         )
     return chain[names.index(name)]
 
@@ -125,14 +64,6 @@ def _checked(chain: list[Namespace]) -> list[Namespace]:
     try:
         checked: list[Namespace] = parser.parse_object({"augment": plain}).augment
     except ArgumentError as error:
-        said = " ".join(str(error).split())
-        raise EmorecError("arguments that the transforms take", said, "mend --data.augment") from error
+        reason = " ".join(str(error).split())
+        raise EmorecError("arguments that the transforms take", reason, "correct --data.augment") from error
     return checked
-
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

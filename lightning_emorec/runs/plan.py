@@ -1,13 +1,16 @@
-"""What a `fit` will do, decided once, in the launching process, before anything is trained."""
+"""What a `fit`, `validate` or `test` will do, decided once, before anything is trained, and kept in its run folder."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-PLAN_VARIABLE = "EMOREC_PLAN"
+from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.errors import EmorecError
+
+# Not `plan.json`: a cross-validation keeps its own plan under that name, in a folder beside.
+PLAN = "run_plan.json"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,10 @@ class Refit:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Decisions that every rank must share; ranks and child processes re-run the script and would decide anew.
+    """Decisions that every process of a run must share; each would decide anew from the command line alone.
+
+    A process reads the file only where its command line names it with `--plan`; a file that an earlier command left
+    in a folder is written anew.
 
     Attributes:
         folder: The run folder.
@@ -47,12 +53,6 @@ class RunPlan:
     refit_of: Path | None = None
 
     @classmethod
-    def handed_over(cls) -> RunPlan | None:
-        """The plan that the launching process left in the environment, if this is another process of its run."""
-        text = os.environ.get(PLAN_VARIABLE)
-        return None if text is None else cls.of_text(text)
-
-    @classmethod
     def of_text(cls, text: str) -> RunPlan:
         """The plan that `as_text` wrote."""
         plan = json.loads(text)
@@ -66,11 +66,44 @@ class RunPlan:
             plan["refit_of"] and Path(plan["refit_of"]),
         )
 
+    @classmethod
+    def read(cls, file: Path) -> RunPlan:
+        """The plan that `write` left.
+
+        Raises:
+            EmorecError: There is no such file.
+        """
+        if not file.is_file():
+            raise EmorecError("the plan of a run that has begun", f"no file {file}", "remove --plan")
+        return cls.of_text(file.read_text(encoding="utf8"))
+
+    def write(self) -> Path:
+        """Write the plan into the run folder, and return its file."""
+        write_atomically(self.file, self.as_text())
+        return self.file
+
+    @property
+    def file(self) -> Path:
+        """Where the plan is kept."""
+        return self.folder / PLAN
+
+    @property
+    def arguments(self) -> list[str]:
+        """What hands the plan to another process of the run, on its command line."""
+        return ["--plan", str(self.file)]
+
     def anywhere(self) -> RunPlan:
         """The same for a process in another working directory."""
-        branches = {name: folder.resolve() for name, folder in self.branches.items()}
-        return replace(self, folder=self.folder.resolve(), branches=branches)
+        return replace(
+            self,
+            folder=self.folder.resolve(),
+            branches={name: folder.resolve() for name, folder in self.branches.items()},
+            refits={
+                name: replace(refit, folder=refit.folder.resolve()) for name, refit in self.refits.items()
+            },
+            refit_of=self.refit_of and self.refit_of.resolve(),
+        )
 
     def as_text(self) -> str:
         """What `of_text` reads."""
-        return json.dumps(asdict(self), default=str)
+        return json.dumps(asdict(self), default=str, indent=2, ensure_ascii=False) + "\n"

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
+from lightning.pytorch.cli import LightningArgumentParser
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import (
@@ -23,44 +23,53 @@ from lightning_emorec.branches import (
     resolve_spec,
 )
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.distributed.rendezvous import Leader
+from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.jobs.children import side_by_side
 from lightning_emorec.loggers.wandb_run import check_logger
-from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
+from lightning_emorec.nested import as_yaml
+from lightning_emorec.runs.fingerprint import describe_clips, fingerprint, fusion_fingerprint
 from lightning_emorec.runs.folder import claim_run_folder
-from lightning_emorec.runs.leakage import refuse_shared_recordings, taught_on
+from lightning_emorec.runs.leakage import known_training_overlap, refuse_shared_recordings
 from lightning_emorec.runs.plan import Refit, RunPlan
-from lightning_emorec.runs.refit import describe_joined_clips, refit_folder, refit_run, require_validation
-from lightning_emorec.runs.train_branches import available_branches, train_branch
+from lightning_emorec.runs.refit import describe_joined_clips, refit_run, require_validation
+from lightning_emorec.runs.train_branches import BranchTrainer, available_branches
 
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
-BRANCHES = "branches"  # folder of trained branches, among the runs
+
+def build_datamodule(data: Config) -> EmotionDataModule:
+    """The datamodule of a config's resolved section `data`."""
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_lightning_class_args(EmotionDataModule, "data")
+    return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": data})).data)
 
 
-def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Leader | None = None) -> RunPlan:
+def plan_fit(
+    config: Config, data: EmotionDataModule, held: ExitStack, coordinator: Coordinator | None = None
+) -> RunPlan:
     """Choose the run folder, and train the branches that a fusion lacks.
 
     Args:
         config: The run's resolved config; the configs of branches are inlined and resolved.
         data: Its datamodule.
         held: Gets the lock on the run folder.
-        leader: To the other processes, where several were started together.
+        coordinator: Of all processes, where several were started together.
 
     Raises:
         EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
             did not finish; or the refit of a single model in several processes.
     """
     if config["branch_jobs"] < 1:
-        raise EmorecError("branch_jobs of at least 1", str(config["branch_jobs"]), "mend branch_jobs")
+        raise EmorecError("at least 1 branch at a time", str(config["branch_jobs"]), "set --branch_jobs")
     branches = config["model"]["init_args"].get("branches")
-    if config["refit"] and branches is None and leader is not None:  # it is over before its refit begins
+    if config["refit"] and branches is None and coordinator is not None:  # it is over before its refit begins
+        expected = "one process where --refit is set for a single model"
         found = "several, of which only the first would train the refit"
         fix = "start one process (--trainer.devices N makes the others), or fuse this one branch"
-        raise EmorecError("one process to start the refit of a single model", found, fix)
+        raise EmorecError(expected, found, fix)
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
     require_validation(config, data.parts)
@@ -68,14 +77,14 @@ def decide(config: Config, data: EmotionDataModule, held: ExitStack, leader: Lea
     warnings = _check(config)
     clips = describe_clips(data.parts, data.audio, data.tasks)
     if branches is not None:
-        return replace(_decide_fusion(config, branches, data, clips, held, leader), warnings=warnings)
+        return replace(_plan_fusion(config, branches, data, clips, held, coordinator), warnings=warnings)
     spec = resolve_spec(config["model"], data.tasks)
     available_branches({"model": spec}, data.parts, "error")
     print_ = fingerprint(config, clips, branch_origins(spec))
     return RunPlan(open_folder(config, config["name"], print_, held), warnings=warnings)
 
 
-def decide_judging(config: Config, verb: str, held: ExitStack) -> RunPlan:
+def plan_evaluation(config: Config, verb: str, held: ExitStack) -> RunPlan:
     """Choose the folder of a `test` or `validate`, which trains nothing.
 
     Args:
@@ -91,98 +100,49 @@ def decide_judging(config: Config, verb: str, held: ExitStack) -> RunPlan:
 
 def _check(config: Config) -> list[str]:
     check_logger(config["trainer"]["logger"])
-    warnings = taught_on(config["model"], config["data"]["corpus"])
+    warnings = known_training_overlap(config["model"], config["data"]["corpus"])
     for warning in warnings:
         log.warning("%s", warning)
     return warnings
 
 
-def _decide_fusion(
+def _plan_fusion(
     config: Config,
     branches: Mapping[str, Config],
     data: EmotionDataModule,
     clips: str,
     held: ExitStack,
-    leader: Leader | None,
+    coordinator: Coordinator | None,
 ) -> RunPlan:
     specs = {name: resolve_spec(run["model"], data.tasks) for name, run in branches.items()}
     missing = config["model"]["init_args"]["missing_branch"]
     names, left_out = available_branches(specs, data.parts, missing)
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
-    jobs = config["branch_jobs"] if leader is None else 1
-    store = _Store(Path(config["runs"]), leader, jobs)
+    jobs = config["branch_jobs"] if coordinator is None else 1
+    trainer = BranchTrainer(Path(config["runs"]), coordinator, jobs)
     joined = describe_joined_clips(data) if config["refit"] else None
 
-    def trained(name: str) -> tuple[Path, Refit | None]:
-        first = store.trained(name, branches[name], prints[name])
+    def train(name: str) -> tuple[Path, Refit | None]:
+        first = trainer.train(name, branches[name], prints[name])
         if joined is None:
             return first, None
         run = refit_run(branches[name], first)
         print_ = fingerprint(run, joined, branch_origins(specs[name]))
-        again = store.trained(name, run, print_, refit_of=first)
-        return first, Refit(again, run["trainer"]["max_epochs"])
+        return first, Refit(trainer.train(name, run, print_, refit_of=first), run["trainer"]["max_epochs"])
 
     started = time.monotonic()
-    made = dict(zip(names, side_by_side([partial(trained, name) for name in names], jobs), strict=True))
-    if store.seconds:  # less than their sum, where several were trained at a time
-        store.seconds["branches"] = time.monotonic() - started
+    made = dict(zip(names, side_by_side([partial(train, name) for name in names], jobs), strict=True))
+    seconds = trainer.seconds
+    if seconds:  # less than their sum, where several were trained at a time
+        seconds["branches"] = time.monotonic() - started
     folders = {name: first for name, (first, _) in made.items()}
     refits = {name: again for name, (_, again) in made.items() if again is not None}
-    return RunPlan(folder, folders, left_out, store.seconds, refits=refits)
-
-
-def decide_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tuple[Refit, Config]:
-    """Where and how the model of a run that is no fusion is trained once more.
-
-    Args:
-        config: The run's resolved config.
-        data: Its datamodule.
-        selecting: Its folder, with its best checkpoint.
-
-    Returns:
-        The refit, and the config of its `fit`.
-    """
-    run = refit_run(config, selecting)
-    origins = branch_origins(resolve_spec(config["model"], data.tasks))
-    folder = refit_folder(selecting, fingerprint(run, describe_joined_clips(data), origins))
-    run["name"] = str(folder.relative_to(config["runs"]))
-    return Refit(folder, run["trainer"]["max_epochs"]), run
-
-
-class _Store:
-    """Trains branches among the `runs`, each in the folder that its fingerprint names, and notes the seconds."""
-
-    def __init__(self, runs: Path, leader: Leader | None, jobs: int) -> None:
-        self.runs = runs
-        self.leader = leader
-        self.jobs = jobs
-        self.seconds: dict[str, float] = {}
-
-    def trained(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
-        folder = self.runs / BRANCHES / f"{name}-{print_}"
-        label = f"{name} (refit)" if refit_of else name
-        run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
-        if spent := train_branch(label, run, folder, self.leader, refit_of, self.jobs):
-            self.seconds[f"branch {label}"] = spent
-        return folder
-
-
-def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) -> str:
-    """The fingerprint of a fusion: each branch's own says all that its config does.
-
-    Args:
-        config: The fused run's resolved config.
-        prints: Branch name -> fingerprint, of the branches that are fused.
-        clips: What `describe_clips` said.
-    """
-    model = config["model"]
-    with_prints = {**model, "init_args": {**model["init_args"], "branches": dict(prints)}}
-    return fingerprint({**config, "model": with_prints}, clips, [])
+    return RunPlan(folder, folders, left_out, seconds, refits=refits)
 
 
 def open_folder(config: Config, name: str, print_: str, held: ExitStack) -> Path:
     """Claim the run folder, and write into it the config that repeats the run."""
     folder = claim_run_folder(Path(config["runs"]), name, print_, held)
-    write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_atomically(folder / "config.yaml", as_yaml(config))
     return folder

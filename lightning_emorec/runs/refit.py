@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.branches import branch_origins, resolve_spec
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.checkpoint import read_checkpoint
-from lightning_emorec.runs.fingerprint import describe_clips
+from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.folder import FINGERPRINT
+from lightning_emorec.runs.plan import Refit
 from lightning_emorec.splits import Parts, UnvalidatedParts, WithoutValidation
 
 Config = dict[str, Any]
@@ -22,19 +24,15 @@ SUFFIX = "-refit"
 
 
 def require_validation(config: Mapping[str, Any], parts: Parts) -> None:
-    """Check that what is chosen by validation clips has some.
-
-    Raises:
-        EmorecError: There are none, and the run is a fusion or is to be refitted.
-    """
+    """Check that a fusion, and a run that is to be refitted, has validation clips."""
     if parts.val:
         return
     if config["refit"]:
         raise EmorecError(
-            "validation clips to choose epochs by", "none", "leave out --refit, or change data.split"
+            "validation clips to choose epochs by", "none", "remove --refit, or set another data.split"
         )
     if "branches" in config["model"]["init_args"]:
-        raise EmorecError("validation clips to solve fusion rules on", "none", "change data.split")
+        raise EmorecError("validation clips to solve fusion rules on", "none", "set another data.split")
 
 
 def refit_run(config: Config, selecting: Path) -> Config:
@@ -58,11 +56,29 @@ def refit_run(config: Config, selecting: Path) -> Config:
     trainer |= {"min_epochs": None, "max_steps": -1, "min_steps": None, "max_time": None}
     callbacks = trainer["callbacks"] or []
     listed = callbacks if isinstance(callbacks, list) else [callbacks]
-    trainer["callbacks"] = [of for of in listed if not _watches_validation(of)] or None
+    trainer["callbacks"] = [callback for callback in listed if not _watches_validation(callback)] or None
     run["checkpoint"] = {}  # the last epoch is the best
     run["refit"] = False
     run["ckpt_path"] = None
     return run
+
+
+def plan_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tuple[Refit, Config]:
+    """Where and how the model of a run that is no fusion is trained once more.
+
+    Args:
+        config: The run's resolved config.
+        data: Its datamodule.
+        selecting: Its folder, with its best checkpoint.
+
+    Returns:
+        The refit, and the config of its `fit`.
+    """
+    run = refit_run(config, selecting)
+    origins = branch_origins(resolve_spec(config["model"], data.tasks))
+    folder = refit_folder(selecting, fingerprint(run, describe_joined_clips(data), origins))
+    run["name"] = str(folder.relative_to(config["runs"]))
+    return Refit(folder, run["trainer"]["max_epochs"]), run
 
 
 def chosen_epochs(selecting: Path) -> int:
@@ -81,7 +97,7 @@ def refit_folder(selecting: Path, print_: str) -> Path:
 
     Args:
         selecting: The run's own.
-        print_: Fingerprint of the refit; a refit that has it is gone on with, and kept if it is done.
+        print_: Fingerprint of the refit; a refit that has it is continued, and kept if it is done.
     """
     number = 1
     while True:

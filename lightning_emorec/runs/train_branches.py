@@ -9,27 +9,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.audio import paths_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio
-from lightning_emorec.distributed.launch import environment_alone
-from lightning_emorec.distributed.rendezvous import Leader
+from lightning_emorec.distributed.launch import environment_alone, environment_of_child
+from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.jobs.children import run_fit
+from lightning_emorec.nested import as_yaml, override
 from lightning_emorec.runs.folder import is_done
-from lightning_emorec.runs.leakage import taught_on
-from lightning_emorec.runs.overrides import override
-from lightning_emorec.runs.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.runs.leakage import known_training_overlap
+from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.splits import Parts
 
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
+BRANCHES = "branches"
+"""Folder of trained branches, among the runs."""
+
 LOG = "fit.log"
-"""In a branch's folder: what its `fit` said, if it was not the only one."""
+"""In a branch's folder: the output of its `fit`, if it was not the only one."""
 
 # What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
 SHARED_DATA = (
@@ -71,7 +74,7 @@ def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> C
     """
     for key in overrides:
         if any(f"{key}.".startswith(f"{decided}.") for decided in DECIDED):
-            fix = "set it on the fused run, or leave it out of model.init_args.overrides"
+            fix = "set it on the fused run, or remove it from model.init_args.overrides"
             raise EmorecError("overrides of what a branch decides for itself", key, fix)
     run = override(branch, overrides)
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
@@ -79,10 +82,8 @@ def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> C
     wanted = (part["trainer"].get("sync_batchnorm") for part in (run, fused))
     run["trainer"]["sync_batchnorm"] = any(wanted)  # asked of the branch, or of all: it is about the devices
     run["seed_everything"] = fused["seed_everything"]
-    run["trainer"]["logger"] = (
-        None  # one command, one W&B run: the fused run's shows the branch's metrics.csv
-    )
-    run["test_after_fit"] = False  # test clips are heard once, when every choice is made
+    run["trainer"]["logger"] = None  # one command, one W&B run, which shows the branch's metrics.csv
+    run["test_after_fit"] = False  # test clips are used once, when every choice is made
     run["refit"] = False  # the fused run refits all its branches, or none
     return run
 
@@ -90,18 +91,18 @@ def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> C
 def available_branches(
     specs: Mapping[str, Spec], parts: Parts, missing_branch: Literal["skip", "error"]
 ) -> tuple[list[str], dict[str, str]]:
-    """Ask every branch, before any is trained, whether it can be had here.
+    """Check for every branch, before any is trained, whether it is available here.
 
     Args:
-        specs: Name -> what `resolve_spec` made of it.
-        parts: Clips that are trained on and judged.
-        missing_branch: What to do about one that cannot.
+        specs: Name -> resolved spec.
+        parts: Clips to train on and to evaluate.
+        missing_branch: What to do about one that is not.
 
     Returns:
-        Names of those that can, and name -> reason for those left out.
+        Names of those that are, and name -> reason for those left out.
 
     Raises:
-        UnavailableError: One cannot be had and `missing_branch` is `error`, or none can.
+        UnavailableError: One is not and `missing_branch` is `error`, or none is.
     """
     left_out: dict[str, str] = {}
     for name, spec in specs.items():
@@ -114,9 +115,8 @@ def available_branches(
             left_out[name] = str(error)
     names = [name for name in specs if name not in left_out]
     if not names:
-        raise UnavailableError(
-            "at least one branch that can be had here", "; ".join(left_out.values()), "provide one of them"
-        )
+        fix = "install what one of them needs, or set other model.init_args.branches"
+        raise UnavailableError("at least one branch that is available", "; ".join(left_out.values()), fix)
     return names, left_out
 
 
@@ -124,7 +124,7 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     if needs_audio(spec):
         for clips in (parts.train, parts.val, parts.test):
             if clips and not with_audio(clips):
-                paths_of(clips)  # says what is missing
+                paths_of(clips)  # raises, and names what is missing
         if mute := [clip.id for clip in parts.clips if clip.path is None]:
             log.warning(
                 "branch %s skips %d of %d clips, which have no audio, e.g. %s",
@@ -136,54 +136,77 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     branch_class(spec).check_available(spec["init_args"])
 
 
-def train_branch(
-    name: str,
-    config: Config,
-    folder: Path,
-    leader: Leader | None,
-    refit_of: Path | None = None,
-    jobs: int = 1,
-) -> float:
-    """Train a branch in a child process, unless its folder is done.
+class BranchTrainer:
+    """Trains branches, each in the folder among the `runs` that its fingerprint names, unless that is done.
 
     Args:
-        name: Of the branch.
-        config: Of its run.
-        folder: Of its run.
-        leader: To the other processes, where several were started together: each has a child, and these train
-            the branch together.
-        refit_of: Folder of the run that this one is the refit of.
-        jobs: How many are trained at a time. If there are others, the child writes what it says into its folder, and
+        runs: Folder of all runs.
+        coordinator: Of all processes, where several were started together: each has a child, and these train the
+            branch together.
+        jobs: How many branches are trained at a time. Of several, each child writes its output into its folder, and
             takes its share of the cores.
 
-    Returns:
-        Seconds spent; 0 if the branch was there.
-
-    Raises:
-        EmorecError: The child did not finish.
+    Attributes:
+        seconds: `branch NAME` -> seconds, of those that were not done.
     """
-    if is_done(folder):
-        log.info("branch %s: reused from %s", name, folder)
-        return 0.0
-    log_file = folder / LOG if jobs > 1 else None
-    log.info("branch %s: training in %s", name, log_file or folder)
-    if log_file:
-        config = {**config, "trainer": {**config["trainer"], "enable_progress_bar": False}}
-    write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    start = time.monotonic()
-    environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
-    warnings = taught_on(config["model"], config["data"]["corpus"])
-    plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
-    environment[PLAN_VARIABLE] = plan.as_text()
-    if jobs > 1:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    code = run_fit(folder / "config.yaml", environment, log_file)
-    if code:
-        raise EmorecError(
-            f"branch {name} to finish",
-            f"exit status {code} (see {log_file or 'above'})",
-            "run the same command again: it goes on from the branch's last epoch",
-        )
-    spent = time.monotonic() - start
-    log.info("branch %s: trained in %.0f s", name, spent)
-    return spent
+
+    def __init__(self, runs: Path, coordinator: Coordinator | None = None, jobs: int = 1) -> None:
+        self.runs = runs
+        self.coordinator = coordinator
+        self.jobs = jobs
+        self.seconds: dict[str, float] = {}
+
+    def train(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
+        """Train a branch, and return its folder.
+
+        Args:
+            name: Of the branch.
+            config: Of its run.
+            print_: The run's fingerprint.
+            refit_of: Folder of the run that this one is the refit of.
+
+        Raises:
+            EmorecError: The child did not finish.
+        """
+        folder = self.runs / BRANCHES / f"{name}-{print_}"
+        label = f"{name} (refit)" if refit_of else name
+        run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
+        self.train_in(folder, label, run, refit_of)
+        return folder
+
+    def train_in(self, folder: Path, label: str, config: Config, refit_of: Path | None = None) -> None:
+        """Do so in a given folder.
+
+        Raises:
+            EmorecError: The child did not finish.
+        """
+        if is_done(folder):
+            log.info("branch %s: reused from %s", label, folder)
+            return
+        log_file = folder / LOG if self.jobs > 1 else None
+        log.info("branch %s: training in %s", label, log_file or folder)
+        if log_file:
+            config = {**config, "trainer": {**config["trainer"], "enable_progress_bar": False}}
+        write_atomically(folder / "config.yaml", as_yaml(config))
+        warnings = known_training_overlap(config["model"], config["data"]["corpus"])
+        plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
+        start = time.monotonic()
+        if code := run_fit(folder / "config.yaml", self._environment(folder), log_file, plan.write()):
+            raise EmorecError(
+                f"branch {label} to finish",
+                f"exit status {code} (see {log_file or 'above'})",
+                "run the same command again: it goes on from the branch's last epoch",
+            )
+        self.seconds[f"branch {label}"] = spent = time.monotonic() - start
+        log.info("branch %s: trained in %.0f s", label, spent)
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        if self.coordinator is None:
+            environment = environment_alone(os.environ)
+        else:
+            port = find_free_network_port()
+            self.coordinator.order({"do": "fit", "folder": str(folder.resolve()), "port": str(port)})
+            environment = environment_of_child(os.environ, port)
+        if self.jobs > 1:
+            environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.jobs)))
+        return environment

@@ -6,7 +6,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,22 +34,31 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int
     """Let the operating system refuse to write more than the beginning of a file, the `time`-th time it is due."""
     owner, _, name = target.rpartition(".")
     module = import_module(owner)  # by its name: a function may be exported under the same
-    write: Callable[..., None] = getattr(module, name)
+    write: Callable[..., Any] = getattr(module, name)
     due = 0
 
-    def limited(path: Any, content: Any) -> None:
+    @contextmanager
+    def room_for(path: Any) -> Iterator[None]:
         nonlocal due
         due += Path(path).name == file
-        if Path(path).name != file or due != time:
-            write(path, content)
-            return
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM_BYTES, before[1]))
+        if Path(path).name == file and due == time:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM_BYTES, before[1]))
         try:
-            write(path, content)
+            yield
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
+    @contextmanager
+    def limited_file(path: Any) -> Iterator[Any]:
+        with room_for(path), write(path) as opened:
+            yield opened
+
+    def limited_write(path: Any, content: Any) -> None:
+        with room_for(path):
+            write(path, content)
+
+    limited = limited_file if name == "whole_file" else limited_write
     monkeypatch.setattr(module, name, limited)
 
 
@@ -56,7 +66,7 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int
     ("target", "file", "time"),
     [
         ("lightning_emorec.runs.planning.write_atomically", "config.yaml", 1),
-        ("lightning_emorec.callbacks.checkpoint_io.write_atomically", "last.ckpt", 2),
+        ("lightning_emorec.callbacks.checkpoints.whole_file", "last.ckpt", 2),
         ("lightning_emorec.evaluation.writers.write_atomically", "predictions.csv", 1),
         ("lightning_emorec.evaluation.report.write_atomically", "report.html", 1),
     ],

@@ -13,9 +13,9 @@ from lightning_emorec.commands.crossval.subject import Config, Subject
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.runs.folder import is_done
-from lightning_emorec.runs.leakage import taught_on
+from lightning_emorec.runs.leakage import known_training_overlap
 from lightning_emorec.runs.plan import RunPlan
-from lightning_emorec.runs.planning import BRANCHES
+from lightning_emorec.runs.train_branches import BRANCHES
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class CellMaker:
         heard = self.subject.content(fold.parts.test)[:8]
         folder = self.runs / BRANCHES / f"{name}-{print_}-{heard}"
         config = self._config(self.subject.branches[name], fold, seed, folder)
-        plan = RunPlan(folder, warnings=taught_on(config["model"], config["data"]["corpus"]))
+        plan = RunPlan(folder, warnings=known_training_overlap(config["model"], config["data"]["corpus"]))
         return Step(f"{name} on inner fold {fold.index}", folder, config, plan)
 
     def _config(self, config: Config, fold: Fold, seed: int, folder: Path) -> Config:

@@ -16,7 +16,7 @@ from lightning_emorec.commands.crossval.results import CellResults, CrossvalResu
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionRule
 from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.runs.leakage import taught_on
+from lightning_emorec.runs.leakage import known_training_overlap
 from lightning_emorec.types import Clip
 
 
@@ -62,7 +62,7 @@ def gather(folder: Path) -> CrossvalResults:
 
 def _warnings(config: str) -> list[str]:
     content = yaml.safe_load(config)
-    return taught_on(content["model"], content["data"]["corpus"])
+    return known_training_overlap(content["model"], content["data"]["corpus"])
 
 
 def _read(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from lightning_emorec.commands.crossval.cells import Cell, CellMaker, Options, d
 from lightning_emorec.commands.crossval.folds import outer_folds
 from lightning_emorec.commands.crossval.subject import Subject
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.nested import flat
 
 PLAN = "plan.json"
 CONFIG = "config.yaml"
@@ -80,13 +81,12 @@ class Plan:
         }
 
     def _changed(self, kept: dict[str, object]) -> str:
-        before = _flat(yaml.safe_load((self.folder / CONFIG).read_text(encoding="utf8")))
+        before = dict(flat(yaml.safe_load((self.folder / CONFIG).read_text(encoding="utf8"))))
         before |= {key: kept[key] for key in ("folds", "val_actors")}
-        now = _flat(self.subject.config) | {
-            "folds": self.options.folding,
-            "val_actors": self.options.val_actors,
-        }
+        now = dict(flat(self.subject.config))
+        now |= {"folds": self.options.folding, "val_actors": self.options.val_actors}
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        keys = [key for key in keys if "split" not in key.split(".")]  # which is the folds' to set
         return f"another {', '.join(keys[:3])}" if keys else "other clips, features or package version"
 
 
@@ -108,14 +108,3 @@ def make_plan(subject: Subject, options: Options, folder: Path, runs: Path) -> P
     first = int(subject.config["seed_everything"])
     cells = [maker.cell(fold, seed) for seed in range(first, first + options.seeds) for fold in folds]
     return Plan(folder, subject, options, cells)
-
-
-def _flat(config: object, prefix: str = "") -> dict[str, object]:
-    """Dotted key -> value; without the split, which is the folds' to say."""
-    if not isinstance(config, dict) or not config:
-        return {prefix: config}
-    found: dict[str, object] = {}
-    for key, value in config.items():
-        if key != "split":
-            found |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return found

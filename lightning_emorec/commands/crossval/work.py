@@ -88,8 +88,9 @@ class Work:
         write_atomically(config, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
         command = [sys.executable, "-m", "lightning_emorec", "fit", "--config", str(config)]
         title = f"{step.label}: {step.folder}"
-        plan = step.handed_over.as_text() if step.handed_over else None
-        return LoggedChild(command, self._environment, self.log_file, title, self._lock, plan)
+        if step.handed_over:
+            command += ["--plan", str(step.handed_over.write())]
+        return LoggedChild(command, self._environment, self.log_file, title, self._lock)
 
     def _failure(self, code: int | None) -> EmorecError:
         label = self.current.label if self.current else "fit"

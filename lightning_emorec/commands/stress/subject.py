@@ -14,11 +14,12 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from lightning_emorec import __version__
 from lightning_emorec.branches import Branch, build_branch
+from lightning_emorec.callbacks.checkpoints import RUN_CONFIG
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.run_paths import best_checkpoint, logits_file, solved_on_file
-from lightning_emorec.runs.checkpoint import RUN_CONFIG, other_features, read_checkpoint
+from lightning_emorec.runs.checkpoint import other_features, read_checkpoint
 from lightning_emorec.runs.folder import is_done
 from lightning_emorec.types import Part
 

@@ -7,7 +7,7 @@ import pytest
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.runs.leakage import refuse_shared_recordings, taught_on
+from lightning_emorec.runs.leakage import known_training_overlap, refuse_shared_recordings
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
 
@@ -40,6 +40,6 @@ def test_the_same_recording_twice_in_one_part_and_clips_without_audio_pass(
 def test_a_model_that_was_trained_on_the_corpus_is_named() -> None:
     branch = {"class_path": "Encoder", "init_args": {"weights": "EMOTION2VEC/emotion2vec_plus_base"}}
     model = {"class_path": "FusionModule", "init_args": {"branches": {"a": {"model": branch}, "b": [branch]}}}
-    (warning,) = taught_on(model, {"class_path": "lightning_emorec.corpora.Ravdess"})
+    (warning,) = known_training_overlap(model, {"class_path": "lightning_emorec.corpora.Ravdess"})
     assert warning.startswith("emotion2vec/emotion2vec_plus_base was trained on Ravdess")
-    assert not taught_on(model, {"class_path": "lightning_emorec.corpora.ManifestCorpus"})
+    assert not known_training_overlap(model, {"class_path": "lightning_emorec.corpora.ManifestCorpus"})

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.distributed.rendezvous import Leader
+from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.run_paths import best_checkpoint
-from lightning_emorec.runs.planning import decide, decide_judging
+from lightning_emorec.runs.planning import plan_evaluation, plan_fit
 from lightning_emorec.runs.refit import refit_folder, refit_run, require_validation
 from lightning_emorec.splits import Parts, UnvalidatedParts
 from lightning_emorec.types import Clip
@@ -101,7 +101,7 @@ def test_what_is_chosen_by_validation_clips_must_have_some(
 def test_a_refit_that_the_first_of_several_processes_would_train_alone_is_refused() -> None:
     config = {"branch_jobs": 1, "refit": True, "model": {"class_path": "AudioCnn", "init_args": {}}}
     with ExitStack() as held, pytest.raises(EmorecError, match=r"found several.*fuse this one branch"):
-        decide(config, cast(EmotionDataModule, None), held, cast(Leader, object()))
+        plan_fit(config, cast(EmotionDataModule, None), held, cast(Coordinator, object()))
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,5 @@ def test_a_fusion_of_refits_is_warned_of_when_it_is_judged_on_actors_it_was_trai
         "refit": refit,
     }
     with ExitStack() as held:
-        warnings = decide_judging(config, verb, held).warnings
+        warnings = plan_evaluation(config, verb, held).warnings
     assert any("refitted" in sentence for sentence in warnings) is warned

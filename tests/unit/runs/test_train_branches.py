@@ -7,13 +7,13 @@ import pytest
 
 from lightning_emorec.branches import Spec, TranscriptGru, resolve_spec
 from lightning_emorec.errors import EmorecError, UnavailableError
-from lightning_emorec.runs.plan import PLAN_VARIABLE, RunPlan
+from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.runs.train_branches import (
     SHARED_DATA,
     SHARED_TRAINER,
+    BranchTrainer,
     available_branches,
     branch_run,
-    train_branch,
 )
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip
@@ -81,13 +81,13 @@ def test_an_override_of_what_the_fused_run_decides_is_refused(key: str) -> None:
         branch_run({"model": {}}, FUSED, {key: 1})
 
 
-def test_a_branch_s_own_run_is_told_that_its_weights_were_taught_on_the_corpus(
+def test_the_plan_of_a_branch_warns_of_weights_that_were_trained_on_the_corpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: dict[str, str] = {}
+    plans: list[RunPlan] = []
 
-    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None) -> int:
-        told.update(environment)
+    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None, plan: Path) -> int:
+        plans.append(RunPlan.read(plan))
         return 0
 
     monkeypatch.setattr("lightning_emorec.runs.train_branches.run_fit", run_fit)
@@ -95,10 +95,12 @@ def test_a_branch_s_own_run_is_told_that_its_weights_were_taught_on_the_corpus(
         "model": {"class_path": "B", "init_args": {"weights": "emotion2vec/emotion2vec_plus_base"}},
         "data": {"corpus": {"class_path": "lightning_emorec.corpora.Ravdess"}},
     }
-    train_branch("b", config, tmp_path / "b-refit", None, refit_of=tmp_path / "b")
-    plan = RunPlan.of_text(told[PLAN_VARIABLE])
-    assert "was trained on Ravdess" in plan.warnings[0]
-    assert (plan.folder, plan.refit_of) == (tmp_path / "b-refit", tmp_path / "b")
+    trainer = BranchTrainer(tmp_path)
+    folder = trainer.train("b", config, "1", refit_of=tmp_path / "b")
+    assert "was trained on Ravdess" in plans[0].warnings[0]
+    assert (plans[0].folder, plans[0].refit_of) == (folder, tmp_path / "b")
+    assert folder == tmp_path / "branches" / "b-1"
+    assert list(trainer.seconds) == ["branch b (refit)"]
 
 
 def test_a_branch_that_cannot_be_had_is_left_out_with_its_reason() -> None:

@@ -8,8 +8,17 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from lightning_emorec.callbacks.last_checkpoint import LastCheckpoint
+from lightning_emorec.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from lightning_emorec.run_paths import last_checkpoint
+
+
+def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, file)
+    with pytest.raises(Exception, match="pickle"):
+        AtomicCheckpointIO().save_checkpoint({"epoch": lambda: 2}, file)
+    assert torch.load(file) == {"epoch": 1}
+    assert list(tmp_path.iterdir()) == [file]
 
 
 class Model(BoringModel):

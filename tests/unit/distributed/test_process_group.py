@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
-from lightning_emorec.distributed.shutdown import end_started, keep_handlers
+from lightning_emorec.distributed.process_group import end_started, keep_handlers, rank_arguments
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
@@ -56,3 +58,17 @@ def test_the_ranks_that_lightning_started_end_and_are_no_longer_watched() -> Non
     end_started(trainer)
     assert rank.wait(timeout=10) == -signal.SIGKILL
     assert not watched
+
+
+@pytest.mark.parametrize(("devices", "appended"), [(2, ["--plan", "a"]), (1, [])])
+def test_ranks_that_lightning_starts_get_further_arguments(
+    monkeypatch: pytest.MonkeyPatch, devices: int, appended: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["main", "fit"])
+    strategy = "ddp" if devices > 1 else "auto"
+    trainer = Trainer(
+        accelerator="cpu", devices=devices, strategy=strategy, logger=False, enable_checkpointing=False
+    )
+    with rank_arguments(trainer, "--plan", "a"):
+        assert sys.argv == ["main", "fit", *appended]
+    assert sys.argv == ["main", "fit"]
