@@ -16,10 +16,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lightning_emorec.commands.crossval.cells import Cell
-from lightning_emorec.commands.crossval.lock import try_lock
 from lightning_emorec.commands.crossval.work import Work
 from lightning_emorec.distributed.launch import environment_alone
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.runs.folder import try_lock_folder
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class _Pool:
             work.close()
 
     def _start(self, cell: Cell) -> None:
-        lock = try_lock(cell.folder)
+        lock = try_lock_folder(cell.folder)
         if lock is None:
             log.info("%s: another process is at work on it", cell.name)
             self.outcome.elsewhere.append(cell.name)

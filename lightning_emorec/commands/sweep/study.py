@@ -6,11 +6,9 @@ import itertools
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
@@ -18,10 +16,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.crossval.lock import try_lock
 from lightning_emorec.commands.sweep.file import Hyperband, SweepFile
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.runs.folder import locked
+from lightning_emorec.locks import Lock
+from lightning_emorec.runs.folder import lock_folder, try_lock_folder
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ class Claim:
 
     trial: Trial
     folder: Path
-    lock: IO[str]
+    lock: Lock
 
 
 class SharedStudy:
@@ -96,11 +94,9 @@ class SharedStudy:
             points = self._lay_out_grid() if sampler == "grid" else trials
         self.wanted = min(trials, points)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Lock:
         """Keep other processes from claiming a trial and from writing what all of them write."""
-        with locked(self.folder):
-            yield
+        return lock_folder(self.folder)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -123,7 +119,9 @@ class SharedStudy:
         with self.locked():
             begun = self.trials
             for frozen in begun:
-                if frozen.state == TrialState.RUNNING and (lock := try_lock(self.folder_of(frozen.number))):
+                if frozen.state == TrialState.RUNNING and (
+                    lock := try_lock_folder(self.folder_of(frozen.number))
+                ):
                     trial = Trial(self.study, frozen._trial_id)
                     if frozen.params.keys() == self.file.space.keys():
                         log.info("going on with trial %d", frozen.number)
@@ -135,7 +133,7 @@ class SharedStudy:
                 return None
             self.study.sampler = self._sampler_for(len(begun))
             trial = self.study.ask(self.file.space)
-            lock = try_lock(self.folder_of(trial.number))
+            lock = try_lock_folder(self.folder_of(trial.number))
             if lock is None:
                 raise RuntimeError(f"{self.folder_of(trial.number)} is locked before its trial began")
             return Claim(trial, self.folder_of(trial.number), lock)

@@ -15,9 +15,9 @@ import pytest
 from lightning_emorec.commands.crossval import run, work
 from lightning_emorec.commands.crossval.cells import Cell, Step
 from lightning_emorec.commands.crossval.folds import outer_folds
-from lightning_emorec.commands.crossval.lock import try_lock
 from lightning_emorec.commands.crossval.run import interrupted_afterwards, run_cells
 from lightning_emorec.jobs import logged_child
+from lightning_emorec.runs.folder import try_lock_folder
 from tests.unit.commands.crossval.conftest import ravdess
 
 FOLD = outer_folds(2, 1, ravdess(range(1, 7)))[0]
@@ -98,7 +98,7 @@ def test_a_fit_that_ends_well_and_leaves_nothing_has_failed(tmp_path: Path, fit:
 
 def test_a_cell_that_another_process_is_at_work_on_is_left_to_it(tmp_path: Path, fit: Any) -> None:
     fit(FINISH)
-    held = try_lock(cell(tmp_path, 0).folder)
+    held = try_lock_folder(cell(tmp_path, 0).folder)
     assert held is not None
     outcome = run_cells([cell(tmp_path, 0), cell(tmp_path, 1)], 1, lambda of: None)
     held.close()
@@ -128,7 +128,7 @@ def test_ctrl_c_interrupts_every_fit_and_keeps_what_is_done(tmp_path: Path, fit:
     pressing.join()
     assert finished == ["seed1-fold0"]
     assert all((of.run.folder / "checkpoint").is_file() for of in cells[1:])
-    free = [try_lock(of.folder) for of in cells]
+    free = [try_lock_folder(of.folder) for of in cells]
     assert None not in free
     for file in free:
         assert file is not None
@@ -140,7 +140,7 @@ def test_a_fit_that_ignores_ctrl_c_is_ended(
 ) -> None:
     monkeypatch.setattr(logged_child, "PATIENCE_S", 0.2)
     fit("trap '' INT\n" + 'echo $$ > "$folder/pid"\nwhile :; do sleep 0.02; done\n')
-    lock = try_lock(cell(tmp_path, 0).folder)
+    lock = try_lock_folder(cell(tmp_path, 0).folder)
     assert lock is not None
     at_work = work.Work(cell(tmp_path, 0), lock, os.environ)
     at_work.advance()
@@ -156,16 +156,16 @@ def test_a_fit_that_ignores_ctrl_c_is_ended(
 def test_a_fit_that_outlives_us_keeps_its_cell_locked(tmp_path: Path, fit: Any) -> None:
     fit(f'while ! [ -e "{tmp_path}/go" ]; do sleep 0.02; done\n' + FINISH)
     made = cell(tmp_path, 0)
-    lock = try_lock(made.folder)
+    lock = try_lock_folder(made.folder)
     assert lock is not None
     at_work = work.Work(made, lock, os.environ)
     at_work.advance()
     lock.close()  # as a killed process would
-    refused = try_lock(made.folder) is None
+    refused = try_lock_folder(made.folder) is None
     (tmp_path / "go").touch()  # before anything is asserted: nothing else ends the script
     assert refused
     deadline = time.monotonic() + 20
-    while (free := try_lock(made.folder)) is None and time.monotonic() < deadline:
+    while (free := try_lock_folder(made.folder)) is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert free is not None
     free.close()
