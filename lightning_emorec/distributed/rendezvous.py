@@ -24,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from lightning_emorec.distributed.launch import Launch, environment_of_child
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.jobs.children import run_fit
+from lightning_emorec.jobs.pool import run_fit
 from lightning_emorec.runs.folder import is_done, lock_folder
 from lightning_emorec.runs.plan import PLAN_VARIABLE, RunPlan
 
