@@ -122,4 +122,4 @@ def test_what_crossval_decides_cannot_be_passed_on(
 ) -> None:
     with pytest.raises(SystemExit):
         crossval(project, "--", "--data.split=split.yaml")
-    assert "leave it out after --" in capsys.readouterr().err
+    assert "remove --data.split after --" in capsys.readouterr().err
