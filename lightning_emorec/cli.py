@@ -16,7 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
-from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
@@ -32,6 +32,7 @@ from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.installation import command_name
 from lightning_emorec.loggers.loggers import loggers_of
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
@@ -72,6 +73,7 @@ class EmorecCLI(LightningCLI):
             seed_everything_default=1,
             auto_configure_optimizers=False,
             args=args,
+            parser_kwargs={"prog": command_name()},
         )
 
     @staticmethod
