@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, get_type_hints
 
 from lightning_emorec import __doc__ as package_summary
 from lightning_emorec import __version__
-from lightning_emorec.errors import EmorecError, line_and_status, stopped_by_signals
+from lightning_emorec.errors import EmorecError, line_and_status
 from lightning_emorec.installation import command_name, with_installed_paths
+from lightning_emorec.jobs.signals import STOPS, stopped_by
 
 LIGHTNING_CLI = "lightning_emorec.cli:run"
 """`module:function` that is given the whole command line, the verb first."""
@@ -87,7 +88,7 @@ def main(args: list[str] | None = None) -> object:
     _log_to_terminal()
     # Threads that wait by spinning made training five times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with stopped_by_signals():
+    with stopped_by(*STOPS):
         try:
             return _run(args)
         except BaseException as error:

@@ -1,20 +1,13 @@
-"""Errors that end as one line for the user, signals that stop a process, and the exit status of each."""
+"""Errors that end as one line for the user, and the exit status of each."""
 
 from __future__ import annotations
 
 import errno
 import re
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """`OSError.errno` of a write without room: on the disk, in a quota, or in the largest file that is allowed."""
-
-STOPS = (signal.SIGTERM, signal.SIGUSR1)
-"""What a scheduler sends before it ends a process: when it is pre-empted, and some time before its limit."""
 
 _WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")  # torch's report that a process of a loader is gone
 
@@ -58,26 +51,6 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, which: signal.Signals) -> None:
         super().__init__(which)
         self.which = which
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Let `STOPS` end this process as Ctrl-C does: partial files are removed, complete ones kept."""
-    if threading.current_thread() is not threading.main_thread():  # Python has no handlers elsewhere
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for which in STOPS:
-            signal.signal(which, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
-        raise Stopped(signal.Signals(number))
-
-    before = [signal.signal(which, stop) for which in STOPS]
-    try:
-        yield
-    finally:
-        for which, handler in zip(STOPS, before, strict=True):
-            signal.signal(which, handler)
 
 
 def line_and_status(error: BaseException) -> tuple[str, int] | None:
