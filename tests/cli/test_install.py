@@ -106,7 +106,7 @@ def test_the_demo_is_fitted_from_an_empty_folder(installed: Installed, tmp_path:
 
 @pytest.mark.slow
 def test_crossval_finds_the_config_from_an_empty_folder(installed: Installed, tmp_path: Path) -> None:
-    small = ("--data.corpus.init_args.actors=3", "--data.corpus.init_args.repetitions=1")
+    small = ("--data.corpus.init_args.actors=4", "--data.corpus.init_args.repetitions=1")
     crossval = ("lightning-emorec", "crossval", "--config", "configs/demo.yaml", "--folds=2", "--inner=0")
     done = installed.run(tmp_path, *crossval, "--val_actors=1", "--only_fold=9", "--", *small)
     assert done.stderr.splitlines()[-1] == "error: expected a fold in 0..1; found 9; set --only_fold"
@@ -135,7 +135,8 @@ def test_a_config_of_the_user_names_branches_by_the_paths_of_installed_configs(
             "overrides": {"audio_cnn": {"data.augment": "configs/augment/wide.yaml"}},
         },
     }
-    own = {"model": model, "data": {"corpus": "configs/corpus/synthetic.yaml"}}
+    data = {"corpus": "configs/corpus/synthetic.yaml", "split": "configs/split/kfold.yaml"}
+    own = {"model": model, "data": data}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(own), encoding="utf8")
     branch = resolved("--config", "own.yaml")["model"]["init_args"]["branches"]["audio_cnn"]
     assert yaml.safe_load((CONFIGS / "augment" / "wide.yaml").read_text())[0]["class_path"] in str(
