@@ -17,7 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
-from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
@@ -33,6 +33,7 @@ from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.installation import command_name
 from lightning_emorec.jobs.environments import environments
 from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.loggers import loggers_of
@@ -75,6 +76,7 @@ class EmorecCLI(LightningCLI):
             seed_everything_default=1,
             auto_configure_optimizers=False,
             args=args,
+            parser_kwargs={"prog": command_name()},
         )
 
     @staticmethod
