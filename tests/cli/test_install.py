@@ -10,6 +10,7 @@ import venv
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -17,6 +18,7 @@ import yaml
 
 from lightning_emorec import __version__
 from lightning_emorec.__main__ import main
+from lightning_emorec.commands.sweep.file import read_sweep
 from tests.conftest import CONFIGS
 
 ROOT = CONFIGS.parent
@@ -117,11 +119,12 @@ def test_sweep_reads_its_file_from_an_empty_folder(installed: Installed, tmp_pat
     assert "a range for model.init_args.lr" in installed.run(tmp_path, *sweep).stderr
 
 
-def resolved(*args: str) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
+def resolved(*args: str) -> dict[str, Any]:
     with pytest.raises(SystemExit) as stop:
         main(["fit", *args, "--resolve_to", "resolved.yaml"])
     assert stop.value.code == 0
-    return yaml.safe_load(Path("resolved.yaml").read_text(encoding="utf8"))
+    config: dict[str, Any] = yaml.safe_load(Path("resolved.yaml").read_text(encoding="utf8"))
+    return config
 
 
 def test_a_config_of_the_user_names_branches_by_the_paths_of_installed_configs(
@@ -142,6 +145,17 @@ def test_a_config_of_the_user_names_branches_by_the_paths_of_installed_configs(
     assert yaml.safe_load((CONFIGS / "augment" / "wide.yaml").read_text())[0]["class_path"] in str(
         branch["data"]
     )
+
+
+def test_the_command_of_a_sweep_file_names_installed_configs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep = read_sweep(ROOT / "sweeps" / "fusion.yaml")
+    branches = [name for name in sweep.space if ".branches." in name]
+    values = dict.fromkeys(branches[1:], "skip") | {branches[0]: "configs/branch/egemaps_cnn.yaml"}
+    config = resolved(*sweep.arguments(values))  # as `wandb agent` and `sweep` call `fit`
+    assert set(config["model"]["init_args"]["branches"]) == {"audio_cnn", "egemaps_cnn"}
 
 
 def test_a_config_of_the_user_wins_and_hides_no_other(
