@@ -37,10 +37,12 @@ from lightning_emorec.installation import command_name
 from lightning_emorec.jobs.environments import environments
 from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.loggers import loggers_of
+from lightning_emorec.renamed import with_current_class_paths
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
 from lightning_emorec.runs.checkpoint import (
     RunConfig,
+    model_of,
     other_features,
     read_checkpoint,
     refuse_other_hyperparameters,
@@ -63,7 +65,7 @@ class EmorecCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], held: ExitStack) -> None:
-        args, self.flags = take_flags(args)
+        args, self.flags = take_flags(with_current_class_paths(args))
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
@@ -264,8 +266,10 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        if self.config.subcommand != "fit":
-            super()._parse_ckpt_path()
+        file = self._get(self.config, "ckpt_path")
+        if self.config.subcommand != "fit" and file is not None:
+            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+            self.config = self.parser.parse_object(model, self.config)
 
 
 def run(args: list[str]) -> EmorecCLI:

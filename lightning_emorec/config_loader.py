@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
 from jsonargparse import get_loader, set_loader
 
 from lightning_emorec.installation import installed_path
+from lightning_emorec.renamed import current_class_path
 
-REPLACEMENTS: tuple[Callable[[str], str], ...] = (installed_path,)
+REPLACEMENTS: tuple[Callable[[str], str], ...] = (installed_path, current_class_path)
 """Each is given every text in a config, keys apart, and returns another or the same."""
 
 _load = get_loader("yaml")
@@ -18,16 +19,17 @@ _load = get_loader("yaml")
 
 def load_config(text: str) -> Any:
     """The content of a YAML text, as jsonargparse's own loader reads it, after `REPLACEMENTS`."""
-    return _replaced(_load(text))
+    return replaced(_load(text))
 
 
-def _replaced(value: Any) -> Any:
+def replaced(value: Any, by: Sequence[Callable[[str], str]] = REPLACEMENTS) -> Any:
+    """Plain values with other texts, at any depth."""
     if isinstance(value, dict):
-        return {key: _replaced(item) for key, item in value.items()}
+        return {key: replaced(item, by) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replaced(item) for item in value]
+        return [replaced(item, by) for item in value]
     if isinstance(value, str):
-        for replacement in REPLACEMENTS:
+        for replacement in by:
             value = replacement(value)
     return value
 

@@ -138,7 +138,7 @@ def test_what_another_config_left_unfinished_is_not_taken_for_the_trial_s_score(
     (row,) = table(run(shared(trials=1)))
     assert (claim.folder / "run-2" / "done").is_file()
     assert row["state"] == "failed"
-    assert "begun with another config or data: give the sweep another --name" in row["reason"]
+    assert "begun with another config, data or version: give the sweep another --name" in row["reason"]
 
 
 def test_the_page_needs_no_network_and_shows_history_importance_and_the_best(shared: Open) -> None:
