@@ -15,7 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
-from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
@@ -27,10 +27,12 @@ from lightning_emorec.distributed.process_group import keep_handlers, leave_grou
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.installation import command_name
 from lightning_emorec.loggers import loggers_of
 from lightning_emorec.nested import as_yaml
 from lightning_emorec.runs.arguments import CommandLine, add_run_arguments, read_command_line
 from lightning_emorec.runs.checkpoint import (
+    model_of,
     other_features,
     read_checkpoint,
     refuse_other_hyperparameters,
@@ -73,6 +75,7 @@ class EmorecCLI(LightningCLI):
             seed_everything_default=1,
             auto_configure_optimizers=False,
             args=command.args,
+            parser_kwargs={"prog": command_name()},
         )
 
     @staticmethod
@@ -219,8 +222,10 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        if self.config.subcommand != "fit":
-            super()._parse_ckpt_path()
+        file = self._get(self.config, "ckpt_path")
+        if self.config.subcommand != "fit" and file is not None:
+            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+            self.config = self.parser.parse_object(model, self.config)
 
 
 def run(args: list[str]) -> EmorecCLI:

@@ -32,9 +32,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         """Save to `path` in one step; Lightning's own would need room in /tmp too."""
-        # Through a file of Python's, because torch's own reports a full disk as a RuntimeError.
         with whole_file(Path(path)) as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch closes its archive even after a write that the disk refused
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
 
 class RunConfig(Callback):

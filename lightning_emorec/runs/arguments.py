@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.nested import as_yaml
+from lightning_emorec.renamed import with_current_class_paths
 from lightning_emorec.runs.checkpoint import config_to_judge
 
 PLAN = "--plan"
@@ -82,7 +84,7 @@ def read_command_line(args: Sequence[str]) -> CommandLine:
     """
     line = CommandLine()
     plan = _option(sys.argv, PLAN)  # of a rank that Lightning started from a script which calls `main(args)`
-    rest = iter(args)
+    rest = iter(with_current_class_paths([*args]))
     for arg in rest:
         transform = TRANSFORM.match(arg)
         flag, equals, value = arg.partition("=")
@@ -97,7 +99,7 @@ def read_command_line(args: Sequence[str]) -> CommandLine:
         elif flag == PLAN:
             plan = text
         else:
-            line.branches[flag.removeprefix(BRANCH)] = yaml.safe_load(text)
+            line.branches[flag.removeprefix(BRANCH)] = replaced(yaml.safe_load(text))
     with_config = _with_config_of_checkpoint(line.args)
     return CommandLine(with_config, line.branches, line.transforms, None if plan is None else Path(plan))
 

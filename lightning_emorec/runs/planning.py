@@ -25,11 +25,13 @@ from lightning_emorec.branches import (
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.jobs.children import side_by_side
+from lightning_emorec.jobs.child import Work
+from lightning_emorec.jobs.environments import Environment, environments
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.wandb_run import check_logger
 from lightning_emorec.nested import as_yaml
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint, fusion_fingerprint
-from lightning_emorec.runs.folder import claim_run_folder
+from lightning_emorec.runs.folder import claim_run_folder, warn_of_other_versions
 from lightning_emorec.runs.leakage import known_training_overlap, refuse_shared_recordings
 from lightning_emorec.runs.plan import Refit, RunPlan
 from lightning_emorec.runs.refit import describe_joined_clips, refit_run, require_validation
@@ -120,19 +122,22 @@ def _plan_fusion(
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
     jobs = config["branch_jobs"] if coordinator is None else 1
-    trainer = BranchTrainer(Path(config["runs"]), coordinator, jobs)
+    trainer = BranchTrainer(Path(config["runs"]), coordinator, in_background=jobs > 1)
+    warn_of_other_versions(trainer.folder(name, prints[name]) for name in names)
     joined = describe_joined_clips(data) if config["refit"] else None
 
-    def train(name: str) -> tuple[Path, Refit | None]:
-        first = trainer.train(name, branches[name], prints[name])
+    def train(name: str, environment: Environment) -> Work[tuple[Path, Refit | None]]:
+        first = yield from trainer.train(name, branches[name], prints[name], environment)
         if joined is None:
             return first, None
         run = refit_run(branches[name], first)
         print_ = fingerprint(run, joined, branch_origins(specs[name]))
-        return first, Refit(trainer.train(name, run, print_, refit_of=first), run["trainer"]["max_epochs"])
+        again = yield from trainer.train(name, run, print_, environment, refit_of=first)
+        return first, Refit(again, run["trainer"]["max_epochs"])
 
     started = time.monotonic()
-    made = dict(zip(names, side_by_side([partial(train, name) for name in names], jobs), strict=True))
+    tasks = [partial(train, name) for name in names]
+    made = dict(zip(names, side_by_side(tasks, environments(jobs)), strict=True))
     seconds = trainer.seconds
     if seconds:  # less than their sum, where several were trained at a time
         seconds["branches"] = time.monotonic() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from lightning_emorec.callbacks.checkpoints import AtomicCheckpointIO, LastCheck
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.jobs.environments import environments
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.run_paths import best_checkpoint, last_checkpoint
 from lightning_emorec.runs.folder import mark_done
 from lightning_emorec.runs.plan import RunPlan
@@ -115,5 +118,7 @@ def train_refit(plan: RunPlan, config: dict[str, Any]) -> None:
         config: Of the refit.
     """
     ((name, refit),) = plan.refits.items()
-    BranchTrainer(Path(config["runs"])).train_in(refit.folder, f"{name} (refit)", config, plan.folder)
+    trainer = BranchTrainer(Path(config["runs"]))
+    train = partial(trainer.train_in, refit.folder, f"{name} (refit)", config, refit_of=plan.folder)
+    side_by_side([train], environments(jobs=1))
     mark_done(plan.folder)

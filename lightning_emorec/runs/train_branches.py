@@ -14,10 +14,11 @@ from lightning.fabric.plugins.environments.lightning import find_free_network_po
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.audio import paths_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio
-from lightning_emorec.distributed.launch import environment_alone, environment_of_child
+from lightning_emorec.distributed.launch import environment_of_child
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.errors import EmorecError, UnavailableError
-from lightning_emorec.jobs.children import run_fit
+from lightning_emorec.jobs.child import LOG, Child, Work, fit_command
+from lightning_emorec.jobs.environments import Environment
 from lightning_emorec.nested import as_yaml, override
 from lightning_emorec.runs.folder import is_done
 from lightning_emorec.runs.leakage import known_training_overlap
@@ -30,9 +31,6 @@ Config = dict[str, Any]
 
 BRANCHES = "branches"
 """Folder of trained branches, among the runs."""
-
-LOG = "fit.log"
-"""In a branch's folder: the output of its `fit`, if it was not the only one."""
 
 # What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
 SHARED_DATA = (
@@ -143,38 +141,58 @@ class BranchTrainer:
         runs: Folder of all runs.
         coordinator: Of all processes, where several were started together: each has a child, and these train the
             branch together.
-        jobs: How many branches are trained at a time. Of several, each child writes its output into its folder, and
-            takes its share of the cores.
+        in_background: Write the output of each child into its folder, as where several are trained at a time.
 
     Attributes:
         seconds: `branch NAME` -> seconds, of those that were not done.
     """
 
-    def __init__(self, runs: Path, coordinator: Coordinator | None = None, jobs: int = 1) -> None:
+    def __init__(
+        self, runs: Path, coordinator: Coordinator | None = None, in_background: bool = False
+    ) -> None:
         self.runs = runs
         self.coordinator = coordinator
-        self.jobs = jobs
+        self.in_background = in_background
         self.seconds: dict[str, float] = {}
 
-    def train(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
+    def folder(self, name: str, print_: str) -> Path:
+        """Where a branch of this name and fingerprint is trained."""
+        return self.runs / BRANCHES / f"{name}-{print_}"
+
+    def train(
+        self,
+        name: str,
+        config: Config,
+        print_: str,
+        environment: Environment,
+        refit_of: Path | None = None,
+    ) -> Work[Path]:
         """Train a branch, and return its folder.
 
         Args:
             name: Of the branch.
             config: Of its run.
             print_: The run's fingerprint.
+            environment: Of the child.
             refit_of: Folder of the run that this one is the refit of.
 
         Raises:
             EmorecError: The child did not finish.
         """
-        folder = self.runs / BRANCHES / f"{name}-{print_}"
+        folder = self.folder(name, print_)
         label = f"{name} (refit)" if refit_of else name
         run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
-        self.train_in(folder, label, run, refit_of)
+        yield from self.train_in(folder, label, run, environment, refit_of)
         return folder
 
-    def train_in(self, folder: Path, label: str, config: Config, refit_of: Path | None = None) -> None:
+    def train_in(
+        self,
+        folder: Path,
+        label: str,
+        config: Config,
+        environment: Environment,
+        refit_of: Path | None = None,
+    ) -> Work[None]:
         """Do so in a given folder.
 
         Raises:
@@ -183,15 +201,18 @@ class BranchTrainer:
         if is_done(folder):
             log.info("branch %s: reused from %s", label, folder)
             return
-        log_file = folder / LOG if self.jobs > 1 else None
+        log_file = folder / LOG if self.in_background else None
         log.info("branch %s: training in %s", label, log_file or folder)
         if log_file:
             config = {**config, "trainer": {**config["trainer"], "enable_progress_bar": False}}
         write_atomically(folder / "config.yaml", as_yaml(config))
         warnings = known_training_overlap(config["model"], config["data"]["corpus"])
         plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
+        plan.write()
         start = time.monotonic()
-        if code := run_fit(folder / "config.yaml", self._environment(folder), log_file, plan.write()):
+        command = fit_command("--config", str(folder / "config.yaml"), *plan.arguments)
+        child = Child(command, self._shared(environment, folder), log_file, title=f"branch {label}")
+        if code := (yield from child.until_ended()):
             raise EmorecError(
                 f"branch {label} to finish",
                 f"exit status {code} (see {log_file or 'above'})",
@@ -200,13 +221,10 @@ class BranchTrainer:
         self.seconds[f"branch {label}"] = spent = time.monotonic() - start
         log.info("branch %s: trained in %.0f s", label, spent)
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _shared(self, environment: Environment, folder: Path) -> Environment:
+        """The environment of a child that trains together with those of other processes, which are ordered to start."""
         if self.coordinator is None:
-            environment = environment_alone(os.environ)
-        else:
-            port = find_free_network_port()
-            self.coordinator.order({"do": "fit", "folder": str(folder.resolve()), "port": str(port)})
-            environment = environment_of_child(os.environ, port)
-        if self.jobs > 1:
-            environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.jobs)))
-        return environment
+            return environment
+        port = find_free_network_port()
+        self.coordinator.order({"do": "fit", "folder": str(folder.resolve()), "port": str(port)})
+        return environment_of_child(os.environ, port)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from torch.distributed import HashStore
 
 from lightning_emorec.distributed.rendezvous import Coordinator, Order, await_orders
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.runs import share_plan
 from lightning_emorec.runs.folder import mark_done
 from lightning_emorec.runs.plan import RunPlan
@@ -63,17 +65,24 @@ def test_the_others_start_the_fit_of_a_branch_at_the_port_of_the_first(
 ) -> None:
     started: list[tuple[Path, str]] = []
 
-    def run_fit(config: Path, environment: dict[str, str], *others: object) -> int:
+    def run_fit(config: Path, environment: dict[str, str]) -> int:
         started.append((config, environment["MASTER_PORT"]))
         return 0
 
+    class Finished:
+        def __init__(self, command: list[str], environment: dict[str, str], *_: object, **__: object) -> None:
+            run_fit(Path(command[command.index("--config") + 1]), environment)
+
+        def until_ended(self) -> list[object]:
+            return []  # yields nothing
+
     monkeypatch.setattr(share_plan, "run_fit", run_fit)
-    monkeypatch.setattr("lightning_emorec.runs.train_branches.run_fit", run_fit)
+    monkeypatch.setattr("lightning_emorec.runs.train_branches.Child", Finished)
     store, folder = HashStore(), runs / "b"
     coordinator = Coordinator(store, others=1)  # not entered: it need not wait for the other here
     model = {"class_path": "B", "init_args": {}}
     config = {"model": model, "data": {"corpus": {"class_path": "Tones"}}}
-    BranchTrainer(runs, coordinator).train_in(folder, "b", config)
+    side_by_side([partial(BranchTrainer(runs, coordinator).train_in, folder, "b", config)], [{}])
     coordinator.order({"do": "plan", "plan": RunPlan(folder).as_text()}, last=True)
     assert follow(await_orders(store)) == RunPlan(folder)
     assert started == [(folder / "config.yaml", started[0][1])] * 2

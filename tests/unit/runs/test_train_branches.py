@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lightning_emorec.branches import Spec, TranscriptGru, resolve_spec
 from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.runs.train_branches import (
     SHARED_DATA,
@@ -86,17 +88,21 @@ def test_the_plan_of_a_branch_warns_of_weights_that_were_trained_on_the_corpus(
 ) -> None:
     plans: list[RunPlan] = []
 
-    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None, plan: Path) -> int:
-        plans.append(RunPlan.read(plan))
-        return 0
+    class Finished:
+        def __init__(self, command: list[str], *_: object, **__: object) -> None:
+            plans.append(RunPlan.read(Path(command[command.index("--plan") + 1])))
 
-    monkeypatch.setattr("lightning_emorec.runs.train_branches.run_fit", run_fit)
+        def until_ended(self) -> list[object]:
+            return []  # yields nothing
+
+    monkeypatch.setattr("lightning_emorec.runs.train_branches.Child", Finished)
     config = {
         "model": {"class_path": "B", "init_args": {"weights": "emotion2vec/emotion2vec_plus_base"}},
         "data": {"corpus": {"class_path": "lightning_emorec.corpora.Ravdess"}},
     }
     trainer = BranchTrainer(tmp_path)
-    folder = trainer.train("b", config, "1", refit_of=tmp_path / "b")
+    train = partial(trainer.train, "b", config, "1", refit_of=tmp_path / "b")
+    [folder] = side_by_side([train], [{}])
     assert "was trained on Ravdess" in plans[0].warnings[0]
     assert (plans[0].folder, plans[0].refit_of) == (folder, tmp_path / "b")
     assert folder == tmp_path / "branches" / "b-1"
