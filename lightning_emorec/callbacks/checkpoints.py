@@ -32,9 +32,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         """Save to `path` in one step; Lightning's own would need room in /tmp too."""
-        # Through a file of Python's, because torch's own reports a full disk as a RuntimeError.
         with whole_file(Path(path)) as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch closes its archive even after a write that the disk refused
+                raise error.__context__ if isinstance(error.__context__, OSError) else error
 
 
 class RunConfig(Callback):
