@@ -35,6 +35,24 @@ def read_checkpoint(file: str) -> dict[str, Any]:
         ) from error
 
 
+def check_checkpoint(verb: str, ckpt_path: str | None, model: dict[str, Any], tasks: Tasks) -> None:
+    """Check that `--ckpt_path` fits what a command is to do with it.
+
+    Args:
+        verb: `fit` trains the checkpoint further, `validate` and `test` evaluate it.
+        ckpt_path: Its file.
+        model: The config's.
+        tasks: Of the corpus.
+
+    Raises:
+        EmorecError: It does not fit.
+    """
+    if verb == "fit":
+        refuse_other_hyperparameters(ckpt_path, model)
+    else:
+        refuse_other_tasks(ckpt_path, tasks)
+
+
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
     """Check that a checkpoint to be trained further was made with the hyper-parameters that the config asks for.
 
