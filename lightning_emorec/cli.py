@@ -4,53 +4,37 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
-from lightning_emorec.callbacks.checkpoints import LastCheckpoint
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.launch import Launch, use_processes_of
 from lightning_emorec.distributed.precompute import compute_features_then_run_on_rank_zero, take_processes
-from lightning_emorec.distributed.process_group import keep_handlers, leave_group, rank_arguments
+from lightning_emorec.distributed.process_group import leave_group
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.installation import command_name
-from lightning_emorec.loggers import loggers_of
 from lightning_emorec.nested import as_yaml
+from lightning_emorec.runs import steps
 from lightning_emorec.runs.arguments import CommandLine, add_run_arguments, read_command_line
-from lightning_emorec.runs.checkpoint import (
-    model_of,
-    other_features,
-    read_checkpoint,
-    refuse_other_hyperparameters,
-    refuse_other_tasks,
-)
+from lightning_emorec.runs.checkpoint import check_checkpoint, model_of, other_features, read_checkpoint
 from lightning_emorec.runs.overrides import override_transforms, overrides_by_branch
 from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.runs.planning import build_datamodule, plan_evaluation, plan_fit
 from lightning_emorec.runs.refit import plan_refit
 from lightning_emorec.runs.share_plan import agreed_plan
-from lightning_emorec.runs.steps import (
-    Clock,
-    checkpoint_to_resume,
-    place_checkpoints,
-    train_or_solve,
-    train_refit,
-    trainer_parts,
-)
 from lightning_emorec.runs.train_branches import branch_run
 
 
@@ -65,7 +49,7 @@ class EmorecCLI(LightningCLI):
     def __init__(self, command: CommandLine, held: ExitStack) -> None:
         self.command = command
         self.held = held
-        self.clock = Clock()
+        self.clock = steps.Clock()
         self.refit_config: dict[str, Any] | None = None
         super().__init__(
             model_class=Branch,
@@ -87,9 +71,6 @@ class EmorecCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Name and place of the run, what is saved, and the links between data, seed and model."""
         add_run_arguments(parser)
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        defaults = {"filename": "best", "mode": "max", "enable_version_counter": False}
-        parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
         parser.link_arguments("data.tasks", "model.init_args.tasks", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
 
@@ -111,21 +92,15 @@ class EmorecCLI(LightningCLI):
             raise SystemExit(0)
         use_processes_of(Launch.of_environment(), config.trainer)
         data = build_datamodule(plain["data"])
-        if self.subcommand == "fit":
-            refuse_other_hyperparameters(config.ckpt_path, plain["model"])
-        else:
+        check_checkpoint(str(self.subcommand), config.ckpt_path, plain["model"], data.tasks)
+        if self.subcommand != "fit":
             config.verbose = False  # our table shows the scores
-            refuse_other_tasks(config.ckpt_path, data.tasks)
         self.plain = plain
-        self.plan = agreed_plan(
-            lambda coordinator: self._decide(data, coordinator), self.command.plan, self.held
-        )
-        place_checkpoints(config.checkpoint, self.plan.folder, data)
+        self.plan = agreed_plan(partial(self._decide, data), self.command.plan, self.held)
+        steps.place_checkpoints(config.checkpoint, self.plan.folder, data)
         if issubclass(branch_class(plain["model"]), ClosedFormBranch):
             self.processes = take_processes(config.trainer)
-        seed_everything(
-            draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False
-        )
+        steps.seed_run(config.seed_everything, config.model.class_path)
 
     def _decide(self, data: EmotionDataModule, coordinator: Coordinator | None) -> RunPlan:
         if self.subcommand != "fit":
@@ -141,7 +116,7 @@ class EmorecCLI(LightningCLI):
             model.use_trained(self.plan.branches)
         given = self._get(self.config_init, "ckpt_path")
         if self.subcommand == "fit":
-            self.config_init.fit.ckpt_path = checkpoint_to_resume(self.plan.folder, model, given)
+            self.config_init.fit.ckpt_path = steps.checkpoint_to_resume(self.plan.folder, model, given)
         else:
             self.plan.warnings.extend(other_features(read_checkpoint(given), model))
         if isinstance(model, ClosedFormBranch):
@@ -152,16 +127,9 @@ class EmorecCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer, with our logger, checkpoint writer and config callback."""
         given = self._get(self.config_init, "trainer")
-        trainer = super().instantiate_trainer(
-            logger=loggers_of(given.logger, self.plan.folder, self.plain, self.held) or False,
-            default_root_dir=str(self.plan.folder),
-            **trainer_parts(given, as_yaml(self.plain), self.plan.folder),
-            **kwargs,
-        )
-        keep_handlers(trainer)
-        self.held.enter_context(rank_arguments(trainer, *self.plan.arguments))
-        # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
-        trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))  # type: ignore[attr-defined]
+        parts = steps.trainer_parts(given, self.plain, self.plan.folder, self.held)
+        trainer = super().instantiate_trainer(**parts, **kwargs)
+        steps.prepare_trainer(trainer, self.plan, self.held)
         return trainer
 
     def before_fit(self) -> None:
@@ -170,7 +138,7 @@ class EmorecCLI(LightningCLI):
 
     def fit(self, model: Branch, datamodule: EmotionDataModule, **arguments: Any) -> None:
         """Called by LightningCLI in place of `Trainer.fit`."""
-        train_or_solve(self.trainer, model, datamodule, **arguments)
+        steps.train_or_solve(self.trainer, model, datamodule, **arguments)
 
     def after_fit(self) -> None:
         """Evaluate the best checkpoint; decide on its refit."""
@@ -188,16 +156,13 @@ class EmorecCLI(LightningCLI):
         """Write the results."""
         self._finish()
 
-    def after_test(self) -> None:
-        """Write the results."""
-        self._finish()
+    after_test = after_validate
 
     def _finish(self, before_refit: BeforeRefit | None = None) -> None:
         self.clock.end_of("evaluate")
         if self.trainer.is_global_zero:
-            model, data = cast(Branch, self.model), cast(EmotionDataModule, self.datamodule)
-            config = as_yaml(self.plain)
-            results = gather_results(model, data, self.plan, self.clock.seconds, config, before_refit)
+            parts = (cast(Branch, self.model), self.datamodule, self.plan, self.clock.seconds)
+            results = gather_results(*parts, as_yaml(self.plain), before_refit)
             done = self.refit_config is None
             finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers, done=done)
 
@@ -234,5 +199,5 @@ def run(args: list[str]) -> EmorecCLI:
         cli = EmorecCLI(read_command_line(args), held)
         leave_group()
         if cli.refit_config is not None:
-            train_refit(cli.plan, cli.refit_config)
+            steps.train_refit(cli.plan, cli.refit_config)
     return cli

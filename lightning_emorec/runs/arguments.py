@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser
 
 from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
@@ -25,8 +26,8 @@ BRANCH = "--model.init_args.overrides."
 TRANSFORM = re.compile(r"--data\.augment\.(?=[A-Z])")  # a class, as `SpeedPerturb`
 
 
-def add_run_arguments(parser: ArgumentParser) -> None:
-    """Add the name and place of a run, and what it does after its `fit`."""
+def add_run_arguments(parser: LightningArgumentParser) -> None:
+    """Add the name and place of a run, what it does after its `fit`, and which checkpoint it keeps."""
     parser.add_argument("--name", type=str, default="run", help="Name of the run's folder.")
     parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
     parser.add_argument(
@@ -54,6 +55,9 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         help="How many of the branches that a fusion lacks are trained at a time.",
     )
     parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
+    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+    defaults = {"filename": "best", "mode": "max", "enable_version_counter": False}
+    parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,24 @@ def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
 
 
+def check_checkpoint(verb: str, ckpt_path: str | None, model: dict[str, Any], tasks: Tasks) -> None:
+    """Check that `--ckpt_path` fits what a command is to do with it.
+
+    Args:
+        verb: `fit` trains the checkpoint further, `validate` and `test` evaluate it.
+        ckpt_path: Its file.
+        model: The config's.
+        tasks: Of the corpus.
+
+    Raises:
+        EmorecError: It does not fit.
+    """
+    if verb == "fit":
+        refuse_other_hyperparameters(ckpt_path, model)
+    else:
+        refuse_other_tasks(ckpt_path, tasks)
+
+
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
     """Check that a checkpoint to be trained further was made with the hyper-parameters that the config asks for.
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.plugins import CheckpointIO, LayerSync
 
+from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, solve_with
 from lightning_emorec.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint, RunConfig
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.distributed.process_group import keep_handlers, rank_arguments
 from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.jobs.environments import environments
 from lightning_emorec.jobs.pool import side_by_side
+from lightning_emorec.loggers import loggers_of
+from lightning_emorec.nested import as_yaml
 from lightning_emorec.run_paths import best_checkpoint, last_checkpoint
 from lightning_emorec.runs.folder import mark_done
 from lightning_emorec.runs.plan import RunPlan
@@ -48,6 +54,16 @@ class Clock:
         self._started = now
 
 
+def seed_run(seed: int, class_path: str) -> None:
+    """Seed all generators before a model is built.
+
+    Args:
+        seed: Of the run.
+        class_path: Of the model: different models of one run begin from different draws.
+    """
+    seed_everything(draw_seed(seed, 0, class_path) % 2**32, workers=True, verbose=False)
+
+
 def place_checkpoints(checkpoint: Namespace, folder: Path, data: EmotionDataModule) -> None:
     """Set where the best checkpoint is written, and by which score it is chosen unless the config names another.
 
@@ -61,19 +77,41 @@ def place_checkpoints(checkpoint: Namespace, folder: Path, data: EmotionDataModu
         checkpoint.monitor = f"val/{next(iter(data.tasks))}/uar"
 
 
-def trainer_parts(given: Namespace, config: str, folder: Path) -> dict[str, Any]:
-    """Callbacks and plugins of a run's trainer, those of its config first.
+def trainer_parts(
+    given: Namespace, config: Mapping[str, Any], folder: Path, held: ExitStack
+) -> dict[str, Any]:
+    """Arguments of a run's trainer that are ours: loggers, callbacks and plugins, those of its config first.
 
     Args:
         given: The config's section `trainer`, instantiated.
-        config: The run's, as YAML.
+        config: The run's.
         folder: The run folder.
+        held: Ends the loggers when the command ends.
     """
     plugins: list[CheckpointIO | LayerSync] = [*(given.plugins or []), AtomicCheckpointIO()]
     if given.sync_batchnorm:
         plugins.append(SyncBatchNormPlugin())
-    callbacks: list[Callback] = [*(given.callbacks or []), RunConfig(config), LastCheckpoint(folder)]
-    return {"plugins": plugins, "callbacks": callbacks}
+    callbacks: list[Callback] = [*(given.callbacks or []), RunConfig(as_yaml(config)), LastCheckpoint(folder)]
+    return {
+        "logger": loggers_of(given.logger, folder, config, held) or False,
+        "plugins": plugins,
+        "callbacks": callbacks,
+        "default_root_dir": str(folder),
+    }
+
+
+def prepare_trainer(trainer: Trainer, plan: RunPlan, held: ExitStack) -> None:
+    """Set what a trainer has no argument for: its signals, the arguments of its ranks, the order of its callbacks.
+
+    Args:
+        trainer: Before it runs.
+        plan: Handed to ranks that Lightning starts.
+        held: Takes the arguments back when the command ends.
+    """
+    keep_handlers(trainer)
+    held.enter_context(rank_arguments(trainer, *plan.arguments))
+    # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
+    trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))  # type: ignore[attr-defined]
 
 
 def checkpoint_to_resume(folder: Path, model: Branch, given: str | None) -> str | None:
