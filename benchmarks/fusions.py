@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from lightning_emorec.commands.crossval.logits import select
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from lightning_emorec.commands.crossval.collect import branch_file
-from lightning_emorec.commands.crossval.logits import select
 from lightning_emorec.fusion import Average, FusionRule, LogLinear, MaxConfidence, Weighted
 from lightning_emorec.part_logits import PartLogits
 

@@ -32,13 +32,12 @@ from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.inference import datamodule_of, other_features, read_checkpoint
 from lightning_emorec.loggers.loggers import loggers_of
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
 from lightning_emorec.runs.checkpoint import (
     RunConfig,
-    other_features,
-    read_checkpoint,
     refuse_other_hyperparameters,
     refuse_other_tasks,
     with_config_of_checkpoint,
@@ -112,7 +111,7 @@ class EmorecCLI(LightningCLI):
             refuse_other_hyperparameters(config.ckpt_path, plain["model"])
         else:
             config.verbose = False  # our table says it better
-            refuse_other_tasks(config.ckpt_path, self._datamodule(plain).tasks)
+            refuse_other_tasks(config.ckpt_path, datamodule_of(plain["data"]).tasks)
         self.plan = agree(lambda leader: self._decide(plain, leader), self.held)
         self.run_config = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         self._place_checkpoints(config, plain)
@@ -204,17 +203,12 @@ class EmorecCLI(LightningCLI):
     def _decide(self, plain: dict[str, Any], leader: Leader | None) -> RunPlan:
         if self.subcommand != "fit":
             return decide_judging(plain, str(self.subcommand), self.held)
-        data = self._datamodule(plain)
+        data = datamodule_of(plain["data"])
         data.corpus.prepare()
         Console().print(split_table(data.parts, data.tasks, data.corpus.synthetic))
         plan = decide(plain, data, self.held, leader)
         self.started += plan.seconds.get("branches", 0.0)  # their time is told apart
         return plan
-
-    def _datamodule(self, plain: dict[str, Any]) -> EmotionDataModule:
-        parser = LightningArgumentParser(exit_on_error=False)
-        parser.add_lightning_class_args(EmotionDataModule, "data")
-        return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": plain["data"]})).data)
 
     def _inline_branches(self, config: Namespace) -> None:
         """Replace paths of branch configs by their contents, as the run folder must repeat the run by itself."""
@@ -241,7 +235,7 @@ class EmorecCLI(LightningCLI):
 
     def _place_checkpoints(self, config: Namespace, plain: dict[str, Any]) -> None:
         config.checkpoint.dirpath = str(self.plan.folder / "checkpoints")
-        data = self._datamodule(plain)
+        data = datamodule_of(plain["data"])
         if config.checkpoint.monitor is None and not isinstance(data.split, splits.WithoutValidation):
             config.checkpoint.monitor = f"val/{next(iter(data.tasks))}/uar"
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_emorec.branches import Branch
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.inference import FEATURES, RUN_CONFIG, feature_keys, read_checkpoint
 from lightning_emorec.types import Tasks
-
-RUN_CONFIG = "run_config"  # key of the run's config in a checkpoint
-FEATURES = "features"  # and of its features' keys
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")  # of training, not of the model
 
@@ -37,23 +32,7 @@ class RunConfig(Callback):
     ) -> None:
         """Add both."""
         checkpoint[RUN_CONFIG] = self.text
-        checkpoint[FEATURES] = _keys(cast(Branch, pl_module))
-
-
-def read_checkpoint(file: str) -> dict[str, Any]:
-    """Read a checkpoint's plain content.
-
-    Raises:
-        EmorecError: It is missing or unreadable.
-    """
-    if not Path(file).is_file():
-        raise EmorecError("a checkpoint file", f"no file {file}", "mend --ckpt_path")
-    try:
-        return cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise EmorecError(
-            "a checkpoint that `fit` wrote", f"{file}, which cannot be read", "mend --ckpt_path"
-        ) from error
+        checkpoint[FEATURES] = feature_keys(cast(Branch, pl_module))
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
@@ -86,25 +65,6 @@ def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
     if trained != tasks:
         expected = f"the tasks that the model was trained for, {trained}"
         raise EmorecError(expected, f"{tasks}", "choose a corpus with these classes")
-
-
-def other_features(checkpoint: Mapping[str, Any], model: Branch) -> list[str]:
-    """A warning if a model would hear other features than it was trained on, as from another Whisper; else nothing."""
-    trained, here = set(checkpoint.get(FEATURES, _keys(model))), set(_keys(model))
-    if trained == here:
-        return []
-    return [
-        f"the model was trained on the features {_listed(trained - here)} and would be judged on "
-        f"{_listed(here - trained)}: set EMOREC_WHISPER, or the files that it reads, as they were"
-    ]
-
-
-def _keys(model: Branch) -> list[str]:
-    return sorted(feature.key for feature in model.features)
-
-
-def _listed(keys: set[str]) -> str:
-    return ", ".join(sorted(keys)) or "none"
 
 
 def with_config_of_checkpoint(args: list[str], held: ExitStack) -> list[str]:

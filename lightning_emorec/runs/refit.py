@@ -10,8 +10,8 @@ from typing import Any
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.inference import read_checkpoint
 from lightning_emorec.run_paths import best_checkpoint
-from lightning_emorec.runs.checkpoint import read_checkpoint
 from lightning_emorec.runs.fingerprint import describe_clips
 from lightning_emorec.runs.folder import FINGERPRINT
 from lightning_emorec.splits import Parts, UnvalidatedParts, WithoutValidation
@@ -67,7 +67,7 @@ def refit_run(config: Config, selecting: Path) -> Config:
 
 def chosen_epochs(selecting: Path) -> int:
     """How many epochs the best checkpoint of a run had been trained for."""
-    return int(read_checkpoint(str(best_checkpoint(selecting)))["epoch"]) + 1
+    return int(read_checkpoint(best_checkpoint(selecting))["epoch"]) + 1
 
 
 def describe_joined_clips(data: EmotionDataModule) -> str:

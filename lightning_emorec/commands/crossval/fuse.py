@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
 
 from jsonargparse import ArgumentParser
 
-from lightning_emorec.fusion import FusionRule, LogLinear, compared_rules
-from lightning_emorec.part_logits import PartLogits, stack
-from lightning_emorec.types import UNLABELLED
+from lightning_emorec.fusion import FittedRules, FusionRule, LogLinear, compared_rules
+from lightning_emorec.part_logits import PartLogits
 
 
 @dataclass(frozen=True)
@@ -64,17 +62,15 @@ def fuse(
         solve_on: Branch name -> logits of the same clips in the same order.
         test: The same branches' logits of other clips.
     """
-    return {name: _fuse(rule, solve_on, test) for name, rule in rules.items()}
+    tasks = list(next(iter(solve_on.values())).logits)
+    fitted = FittedRules(rules, tasks, dict.fromkeys(test, True))  # all clips have logits of every branch
+    fitted.fit(solve_on)
+    return {
+        name: Fused(logits, {task: _weights(fitted.rule(name, task), list(test)) for task in tasks})
+        for name, logits in fitted.fuse_parts(test).items()
+    }
 
 
-def _fuse(rule: FusionRule, solve_on: Mapping[str, PartLogits], test: Mapping[str, PartLogits]) -> Fused:
-    known, asked = (next(iter(parts.values())) for parts in (solve_on, test))
-    fused, weights = {}, {}
-    for task, labels in known.labels.items():
-        solved, labelled = deepcopy(rule), labels != UNLABELLED
-        solved.fit(stack(solve_on.values(), task)[:, labelled], labels[labelled])
-        fused[task] = solved(stack(test.values(), task))
-        shares = solved.shares
-        named = None if shares is None else dict(zip(test, shares, strict=True))
-        weights[task] = Weights(named, solved.temperature)
-    return Fused(PartLogits(asked.clip_ids, fused, asked.labels), weights)
+def _weights(rule: FusionRule, branches: list[str]) -> Weights:
+    shares = rule.shares
+    return Weights(None if shares is None else dict(zip(branches, shares, strict=True)), rule.temperature)

@@ -11,15 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import yaml
-from lightning.pytorch.cli import LightningArgumentParser
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import corpora, splits  # noqa: F401
 from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
-from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.inference import datamodule_of
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.planning import fusion_fingerprint
 from lightning_emorec.runs.train_branches import available_branches
@@ -88,7 +87,7 @@ class Subject:
         Raises:
             EmorecError: No clips, or a model that cannot be had and may not be left out.
         """
-        data = _datamodule({**config["data"], "split": split})
+        data = datamodule_of({**config["data"], "split": split})
         data.corpus.prepare()
         clips, tasks = data.listed(), data.tasks
         branches = config["model"]["init_args"].get("branches")
@@ -127,9 +126,3 @@ class Subject:
         if self.branches:
             return fusion_fingerprint(config, prints, described)
         return fingerprint(config, described, self.origins[config["name"]])
-
-
-def _datamodule(data: Config) -> EmotionDataModule:
-    parser = LightningArgumentParser(exit_on_error=False)
-    parser.add_lightning_class_args(EmotionDataModule, "data")
-    return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": data})).data)

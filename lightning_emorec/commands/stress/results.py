@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.stress.panel import METRICS, Figures
+from lightning_emorec.commands.stress.scoring import METRICS, Figures
 from lightning_emorec.types import Part
 
 DECIMALS = 6

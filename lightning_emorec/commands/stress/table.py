@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lightning_emorec.commands.stress.panel import Figures
 from lightning_emorec.commands.stress.results import StressResults, figure_of
+from lightning_emorec.commands.stress.scoring import Figures
 from lightning_emorec.evaluation.leaderboard import PART_NAMES, percent
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lightning_emorec.commands.stress.page import write_page
-from lightning_emorec.commands.stress.panel import METRICS, Figures
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults
+from lightning_emorec.commands.stress.scoring import METRICS, Figures
 from tests.unit.evaluation.pages import Tags, words
 
 
