@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lightning_emorec.inference import TrainedModel, branch_logits, load_model, logits_of
     from lightning_emorec.types import Clip
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Clip", "TrainedModel", "__version__", "branch_logits", "load_model", "logits_of"]
 

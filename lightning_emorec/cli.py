@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
-from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
@@ -33,11 +34,16 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.inference import datamodule_of, other_features, read_checkpoint
+from lightning_emorec.installation import command_name
+from lightning_emorec.jobs.environments import environments
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.loggers import loggers_of
+from lightning_emorec.renamed import with_current_class_paths
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
 from lightning_emorec.runs.checkpoint import (
     RunConfig,
+    model_of,
     refuse_other_hyperparameters,
     refuse_other_tasks,
     with_config_of_checkpoint,
@@ -58,7 +64,7 @@ class EmorecCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], held: ExitStack) -> None:
-        args, self.flags = take_flags(args)
+        args, self.flags = take_flags(with_current_class_paths(args))
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
@@ -71,6 +77,7 @@ class EmorecCLI(LightningCLI):
             seed_everything_default=1,
             auto_configure_optimizers=False,
             args=args,
+            parser_kwargs={"prog": command_name()},
         )
 
     @staticmethod
@@ -182,7 +189,10 @@ class EmorecCLI(LightningCLI):
         """Train the refit of a run that is no fusion, whose branches have had theirs; this ends the run."""
         if self.refit_config is not None:
             name, refit = next(iter(self.plan.refits.items()))
-            train_branch(f"{name} (refit)", self.refit_config, refit.folder, None, self.plan.folder)
+            train = partial(
+                train_branch, f"{name} (refit)", self.refit_config, refit.folder, refit_of=self.plan.folder
+            )
+            side_by_side([train], environments(jobs=1))
             mark_done(self.plan.folder)
 
     def _finish(self, before_refit: BeforeRefit | None = None) -> None:
@@ -250,8 +260,10 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        if self.config.subcommand != "fit":
-            super()._parse_ckpt_path()
+        file = self.config[self.config.subcommand].ckpt_path
+        if self.config.subcommand != "fit" and file is not None:
+            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+            self.config = self.parser.parse_object(model, self.config)
 
 
 def run(args: list[str]) -> EmorecCLI:

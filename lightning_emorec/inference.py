@@ -17,12 +17,14 @@ from torch.utils.data import DataLoader
 
 from lightning_emorec.audio import AudioStore, default_cache_folder, with_audio
 from lightning_emorec.branches import Branch, build_branch
+from lightning_emorec.config_loader import replaced
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.dataset import ClipDataset, FrontEnd, collate_with
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import FeatureCache, FeatureReader, unique
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.renamed import current_class_path
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.types import Batch, Clip, Tasks
 
@@ -238,7 +240,7 @@ def datamodule_of(config: Mapping[str, Any], source: str = "the config") -> Emot
 
 
 def read_checkpoint(file: str | Path, fix: str = "check --ckpt_path") -> dict[str, Any]:
-    """Read a checkpoint's plain content.
+    """Read a checkpoint's plain content, in which classes have the paths of today.
 
     Args:
         file: The checkpoint.
@@ -250,10 +252,17 @@ def read_checkpoint(file: str | Path, fix: str = "check --ckpt_path") -> dict[st
     if not Path(file).is_file():
         raise EmorecError("a checkpoint file", f"no file {file}", fix)
     try:
-        return cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
+        checkpoint = cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
     except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
         found = f"{file}, which cannot be read"
         raise EmorecError("a checkpoint that `fit` wrote", found, fix) from error
+    names = (current_class_path,)
+    if "hyper_parameters" in checkpoint:
+        checkpoint["hyper_parameters"] = replaced(checkpoint["hyper_parameters"], names)
+    if RUN_CONFIG in checkpoint:
+        config = replaced(yaml.safe_load(checkpoint[RUN_CONFIG]), names)
+        checkpoint[RUN_CONFIG] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    return checkpoint
 
 
 def feature_keys(model: Branch) -> list[str]:

@@ -71,6 +71,11 @@ class FittedRules:
         """The rule of a task, for clips with audio."""
         return cast(FusionRule, cast(nn.ModuleDict, self.rules[name])[task])
 
+    def shares(self, name: str, task: str) -> dict[str, float] | None:
+        """Branch name -> weight in a rule, summing to 1; None where the rule has none."""
+        shares = self.rule(name, task).shares
+        return None if shares is None else dict(zip(self.needs_audio, shares, strict=True))
+
     def fit(self, parts: Mapping[str, PartLogits]) -> None:
         """Fit every rule.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,13 @@ class RunConfig(Callback):
         """Add both."""
         checkpoint[RUN_CONFIG] = self.text
         checkpoint[FEATURES] = feature_keys(cast(Branch, pl_module))
+
+
+def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The `model` section of a config for the model in a checkpoint, as `LightningCLI` makes it of hyper-parameters."""
+    given = {key: value for key, value in checkpoint["hyper_parameters"].items() if key != "_instantiator"}
+    class_path = given.pop("_class_path", None)
+    return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import yaml
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
 
 BRANCH = "--model.init_args.overrides."
@@ -71,7 +72,7 @@ def take_flags(args: list[str]) -> tuple[list[str], Flags]:
         if known:
             flags.transforms[flag[known.end() :]] = yaml.safe_load(text)
         else:
-            flags.branches[flag.removeprefix(BRANCH)] = yaml.safe_load(text)
+            flags.branches[flag.removeprefix(BRANCH)] = replaced(yaml.safe_load(text))
     return others, flags
 
 
@@ -83,7 +84,7 @@ def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -
     """
     names = list(branches)
     found: dict[str, dict[str, Any]] = {}
-    for key, value in _flat(overrides):
+    for key, value in flat(overrides):
         name, _, rest = key.partition(".")
         if name not in names or not rest:
             raise EmorecError(
@@ -130,9 +131,10 @@ def _checked(chain: list[Namespace]) -> list[Namespace]:
     return checked
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key -> value of a nested config; an empty dict is a value."""
     for key, value in nested.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from lightning_emorec.audio import with_audio
 from lightning_emorec.commands.stress.degradations import (
     CONDITIONS,
@@ -21,14 +18,14 @@ from lightning_emorec.commands.stress.degradations import (
 from lightning_emorec.commands.stress.degraded_audio import DegradedAudio
 from lightning_emorec.commands.stress.finished_run import FinishedRun, load_finished_run
 from lightning_emorec.commands.stress.logits_cache import LogitsCache
-from lightning_emorec.commands.stress.page import write_page
+from lightning_emorec.commands.stress.page import print_stress, write_stress_page
 from lightning_emorec.commands.stress.recording import Voices
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults, write_results
 from lightning_emorec.commands.stress.scoring import MODALITIES, Figures, Scorer, is_text, modalities
-from lightning_emorec.commands.stress.table import print_stress
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.progress import progress_bar
 from lightning_emorec.run_paths import solved_on_file
 from lightning_emorec.types import UNLABELLED, Part
 
@@ -63,7 +60,7 @@ def stress(
     results = StressTest(finished, finished.judged_part(part), _names(skip or [])).results(names)
     folder = finished.folder / "stress"
     write_results(results, folder)
-    print_stress(results, write_page(results, folder))
+    print_stress(results, write_stress_page(results, folder))
     return results
 
 
@@ -120,10 +117,7 @@ class StressTest:
     def _degraded(self, wanted: Sequence[Degradation]) -> Iterator[ConditionResult]:
         changed = [name for name, branch in self.branches.items() if branch.needs_audio]
         voices = Voices(self.data.clips("train"), self.data.audio)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        console = Console(stderr=True)
-        # On a terminal the bar goes when it is done; in a log its last states stay.
-        with Progress(*columns, console=console, transient=console.is_terminal) as progress:
+        with progress_bar() as progress:
             steps = progress.add_task("stress", total=sum(len(one.severities) for one in wanted))
             for degradation in wanted:
                 figures: dict[str, Figures] = {}

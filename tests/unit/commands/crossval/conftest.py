@@ -1,4 +1,4 @@
-"""A made-up subject of twelve actors, and a made-up cross-validation on disk."""
+"""A made-up model of twelve actors, and a made-up cross-validation on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.commands.crossval.collect import branch_file
-from lightning_emorec.commands.crossval.subject import Subject
+from lightning_emorec.commands.crossval.model_spec import ModelSpec
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Clip
 
@@ -29,7 +29,7 @@ def ravdess(actors: range | list[int] = range(1, 25)) -> list[Clip]:
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def model(tmp_path: Path) -> ModelSpec:
     """Two branches over the first twelve actors."""
     data = {"corpus": {"class_path": "C"}, "batch_size": 4}
     branch = {"model": {"class_path": "B"}, "data": data, "trainer": {"max_epochs": 1}}
@@ -41,7 +41,7 @@ def subject(tmp_path: Path) -> Subject:
         "data": {"corpus": "c", "split": "s"},
         "trainer": {"max_epochs": 0},
     }
-    return Subject(
+    return ModelSpec(
         config=config,
         clips=ravdess(range(1, 13)),
         tasks=TASKS,
@@ -53,7 +53,7 @@ def subject(tmp_path: Path) -> Subject:
     )
 
 
-def said(ids: list[str], labels: list[int], right: list[bool]) -> PartLogits:
+def predicting(ids: list[str], labels: list[int], right: list[bool]) -> PartLogits:
     """A model that gives e to 1 for the class it means, which is right or not."""
     meant = [label if is_right else 1 - label for label, is_right in zip(labels, right, strict=True)]
     return PartLogits(ids, {"mood": torch.eye(2)[meant]}, {"mood": torch.tensor(labels)})
@@ -84,7 +84,7 @@ def folder(tmp_path: Path) -> Path:
         cell = folder / f"seed1-fold{fold}"
         for (of, source), branches in RIGHT.items():
             for name, right in branches.items() if of == fold else ():
-                logits = said(clip_ids(fold, source), LABELS, [bool(one) for one in right])
+                logits = predicting(clip_ids(fold, source), LABELS, [bool(one) for one in right])
                 logits.save(branch_file(cell, name, source))  # type: ignore[arg-type]
         clips = [
             {
@@ -135,7 +135,7 @@ def add_seed(folder: Path) -> None:
         content = json.loads((folder / again / "cell.json").read_text())
         (folder / again / "cell.json").write_text(json.dumps({**content, "seed": 2}))
         more.append({**cell, "seed": 2, "folder": again})
-    said(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
+    predicting(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
         branch_file(folder / "seed2-fold1", "sound", "test")
     )
     (folder / "plan.json").write_text(json.dumps({**plan, "cells": [*plan["cells"], *more]}))

@@ -1,0 +1,179 @@
+"""The `fit`s of one outer fold with one seed, and their folders, whose names hold a hash of what is computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lightning_emorec.commands.crossval.folds import Fold, Folding, inner_folds
+from lightning_emorec.commands.crossval.model_spec import Config, ModelSpec
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.run_paths import logits_file
+from lightning_emorec.runs.folder import is_done
+from lightning_emorec.runs.leakage import taught_on
+from lightning_emorec.runs.plan import RunPlan
+from lightning_emorec.runs.planning import BRANCHES
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to cross-validate.
+
+    Attributes:
+        folding: Outer folds.
+        seeds: How many seeds, counted from the config's.
+        inner: How many inner folds; 0 leaves out-of-fold fusion out.
+        single: Branches without inner folds, which would take too long.
+        val_actors: Validation actors of an outer fold.
+    """
+
+    folding: Folding = 5
+    seeds: int = 1
+    inner: int = 3
+    single: list[str] = field(default_factory=list)
+    val_actors: int = 4
+
+    def check(self, branches: Sequence[str]) -> None:
+        """Refuse numbers out of range and unknown branches."""
+        if self.seeds < 1:
+            raise EmorecError("at least 1 seed", str(self.seeds), "set --seeds")
+        if self.inner < 0 or self.inner == 1:
+            raise EmorecError("at least 2 inner folds, or 0 for none", str(self.inner), "set --inner")
+        if unknown := [name for name in self.single if name not in branches]:
+            raise EmorecError(
+                f"branches among {', '.join(branches)}", unknown[0], "set --single to some of them"
+            )
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """One `fit`.
+
+    Attributes:
+        label: What it does, for the progress bar.
+        folder: Its run folder, which is named after a hash of what is computed and holds nothing else.
+        config: Of the `fit`.
+        plan: Makes the `fit` use the folder as it is, and wait for another process that uses it; None lets it plan.
+    """
+
+    label: str
+    folder: Path
+    config: Config
+    plan: RunPlan | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is finished and was tested."""
+        return is_done(self.folder) and logits_file(self.folder, "test").is_file()
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """What is computed for one outer fold with one seed.
+
+    Attributes:
+        seed: Of every `fit` in it.
+        fold: The outer fold.
+        folder: Holds the run, the log and, at the end, the logits.
+        run: The `fit` on the outer fold.
+        stores: Branch name -> folder with its validation and test logits.
+        inner: Branch name -> its `fit`s on the inner folds.
+        fingerprint: Of everything that is computed.
+    """
+
+    seed: int
+    fold: Fold
+    folder: Path
+    run: FitStep
+    stores: dict[str, Path]
+    inner: dict[str, list[FitStep]]
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """As in `seed1-fold0`."""
+        return self.folder.name
+
+    @property
+    def steps(self) -> list[FitStep]:
+        """All `fit`s, the outer one first."""
+        return [self.run, *(step for steps in self.inner.values() for step in steps)]
+
+
+@dataclass(frozen=True)
+class FoldJobFactory:
+    """Makes the jobs of a cross-validation.
+
+    Attributes:
+        model: What is cross-validated.
+        options: How.
+        folder: Of the cross-validation, within `runs`.
+        runs: Folder of all runs, where trained branches are kept.
+    """
+
+    model: ModelSpec
+    options: Options
+    folder: Path
+    runs: Path
+
+    def job(self, fold: Fold, seed: int) -> FoldJob:
+        """The job of an outer fold and a seed."""
+        model = self.model
+        described = model.describe(fold.parts)
+        prints = {name: model.branch_fingerprint(name, seed, described) for name in model.branches}
+        folder = self.folder / f"seed{seed}-fold{fold.index}"
+        title = Path(model.config["name"]).name
+        print_ = model.run_fingerprint(prints, seed, described)
+        run = folder / f"{title}-{digest([print_, model.content(fold.parts.test)])}"
+        stores = {name: self.runs / BRANCHES / f"{name}-{print_}" for name, print_ in prints.items()}
+        inner = self._inner(fold, seed)
+        computed = [run.name, *(step.folder.name for steps in inner.values() for step in steps)]
+        return FoldJob(
+            seed=seed,
+            fold=fold,
+            folder=folder,
+            run=FitStep("fit", run, self._config(model.config, fold, seed, run)),
+            stores=stores or {model.config["name"]: run},
+            inner=inner,
+            fingerprint=digest([computed, self.options.inner, sorted(self.options.single)]),
+        )
+
+    def _inner(self, outer: Fold, seed: int) -> dict[str, list[FitStep]]:
+        names = [name for name in self.model.branches if name not in self.options.single]
+        if not self.options.inner or len(self.model.branches) < 2 or not names:
+            return {}
+        folds = inner_folds(outer, self.options.inner, self.options.val_actors)
+        described = [self.model.describe(fold.parts) for fold in folds]
+        return {
+            name: [self._inner_step(name, fold, seed, of) for fold, of in zip(folds, described, strict=True)]
+            for name in names
+        }
+
+    def _inner_step(self, name: str, fold: Fold, seed: int, described: str) -> FitStep:
+        """A `fit` in the folder of trained branches, where another cross-validation with the same branch finds it."""
+        print_ = self.model.branch_fingerprint(name, seed, described)
+        tested = self.model.content(fold.parts.test)[:8]
+        folder = self.runs / BRANCHES / f"{name}-{print_}-{tested}"
+        config = self._config(self.model.branches[name], fold, seed, folder)
+        plan = RunPlan(folder, warnings=taught_on(config["model"], config["data"]["corpus"]))
+        return FitStep(f"{name} on inner fold {fold.index}", folder, config, plan)
+
+    def _config(self, config: Config, fold: Fold, seed: int, folder: Path) -> Config:
+        return {
+            **config,
+            "name": str(folder.relative_to(self.runs)),
+            "runs": str(self.runs),
+            "seed_everything": seed,
+            "test_after_fit": True,
+            "branch_jobs": 1,  # several folds run at a time instead
+            "ckpt_path": None,
+            "data": {**config["data"], "split": fold.spec},
+        }
+
+
+def digest(content: object) -> str:
+    """A short hash of plain values."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
