@@ -1,3 +1,24 @@
 """Speech emotion recognition for speakers never heard, in PyTorch Lightning."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_emorec.inference import TrainedModel, branch_logits, load_model, logits_of
+    from lightning_emorec.types import Clip
+
 __version__ = "0.2.0"
+
+__all__ = ["Clip", "TrainedModel", "__version__", "branch_logits", "load_model", "logits_of"]
+
+_HOMES = {"Clip": "types"}
+"""Name -> module of this package; all others of `__all__` are in `inference`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for (PEP 562): torch takes seconds, and `--help` needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'inference')}"), name)

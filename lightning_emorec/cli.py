@@ -25,14 +25,15 @@ from lightning_emorec.distributed.process_group import leave_group
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.inference import datamodule_of, other_features, read_checkpoint
 from lightning_emorec.installation import command_name
 from lightning_emorec.nested import as_yaml
 from lightning_emorec.runs import steps
 from lightning_emorec.runs.arguments import CommandLine, add_run_arguments, read_command_line
-from lightning_emorec.runs.checkpoint import check_checkpoint, model_of, other_features, read_checkpoint
+from lightning_emorec.runs.checkpoint import check_checkpoint, model_of
 from lightning_emorec.runs.overrides import override_transforms, overrides_by_branch
 from lightning_emorec.runs.plan import RunPlan
-from lightning_emorec.runs.planning import build_datamodule, plan_evaluation, plan_fit
+from lightning_emorec.runs.planning import plan_evaluation, plan_fit
 from lightning_emorec.runs.refit import plan_refit
 from lightning_emorec.runs.share_plan import agreed_plan
 from lightning_emorec.runs.train_branches import branch_run
@@ -91,7 +92,7 @@ class EmorecCLI(LightningCLI):
             write_atomically(Path(file), as_yaml(plain))
             raise SystemExit(0)
         use_processes_of(Launch.of_environment(), config.trainer)
-        data = build_datamodule(plain["data"])
+        data = datamodule_of(plain["data"])
         check_checkpoint(str(self.subcommand), config.ckpt_path, plain["model"], data.tasks)
         if self.subcommand != "fit":
             config.verbose = False  # our table shows the scores
@@ -187,9 +188,9 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        file = self._get(self.config, "ckpt_path")
-        if self.config.subcommand != "fit" and file is not None:
-            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+        verb = self.config.subcommand
+        if verb != "fit" and (file := self.config[verb].ckpt_path) is not None:
+            model = {verb: {"model": model_of(read_checkpoint(file))}}
             self.config = self.parser.parse_object(model, self.config)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -91,8 +91,3 @@ class PartLogits:
             {task: logits[rows] for task, logits in self.logits.items()},
             {task: labels[rows] for task, labels in self.labels.items()},
         )
-
-
-def stack(parts: Iterable[PartLogits], task: str) -> Tensor:
-    """(parts, clips, classes): the logits of one task, of the same clips in the same order."""
-    return torch.stack([part.logits[task] for part in parts])

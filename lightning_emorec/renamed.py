@@ -4,6 +4,9 @@ from __future__ import annotations
 
 RENAMED = {
     # since 0.2.0
+    "lightning_emorec.fusion.average.Average": "lightning_emorec.fusion.Average",
+    "lightning_emorec.fusion.max_confidence.MaxConfidence": "lightning_emorec.fusion.MaxConfidence",
+    "lightning_emorec.fusion.weighted.Weighted": "lightning_emorec.fusion.Weighted",
     "lightning_emorec.splits.published.Published": "lightning_emorec.splits.Published",
     "lightning_emorec.splits.without_validation.WithoutValidation": "lightning_emorec.splits.WithoutValidation",
     "lightning_emorec.training.AveragedWeights": "lightning_emorec.callbacks.AveragedWeights",

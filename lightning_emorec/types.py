@@ -26,7 +26,8 @@ class Clip:
 
     Attributes:
         id: Unique within the corpus.
-        actor: The speaker; no actor is ever in two parts of a split.
+        actor: The speaker; no actor is ever in two parts of a split. Empty where nobody knows: such a clip can be
+            recognised, but not split.
         path: The audio file, or None where a corpus has only text.
         labels: Task name -> class name; a task that is absent is unlabelled for this clip.
         text: What was said according to the corpus, or None.

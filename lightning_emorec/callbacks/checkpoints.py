@@ -14,15 +14,10 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.branches import Branch
 from lightning_emorec.distributed.process_group import end_started
+from lightning_emorec.inference import FEATURES, RUN_CONFIG, feature_keys
 from lightning_emorec.run_paths import last_checkpoint
 
 log = logging.getLogger(__name__)
-
-RUN_CONFIG = "run_config"
-"""Key of the run's config in a checkpoint."""
-
-FEATURES = "features"
-"""Key of the feature keys of its model."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -59,11 +54,6 @@ class RunConfig(Callback):
         """Add both."""
         checkpoint[RUN_CONFIG] = self.text
         checkpoint[FEATURES] = feature_keys(cast(Branch, pl_module))
-
-
-def feature_keys(model: Branch) -> list[str]:
-    """The keys of a model's features, in alphabetical order."""
-    return sorted(feature.key for feature in model.features)
 
 
 class LastCheckpoint(ModelCheckpoint):

@@ -95,9 +95,7 @@ def _logits(model: Branch) -> dict[System, PartResults]:
 def _weights(fusion: FusionModule) -> dict[str, Weights]:
     """What the chosen rule learned for the first task."""
     task = next(iter(fusion.tasks))
-    rule = fusion.rule(task)
-    shares = None if rule.shares is None else dict(zip(fusion.specs, rule.shares, strict=True))
-    return {task: Weights(shares, rule.temperature)}
+    return {task: Weights(fusion.fitted.shares(fusion.rule_name, task), fusion.rule(task).temperature)}
 
 
 def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit:

@@ -58,13 +58,14 @@ class FeatureReader:
         self._digests: dict[str, str] = {}
         self._plain: dict[str, dict[str, Value]] = {}
 
-    def fill(self, clips: Sequence[Clip], share: tuple[int, int] = (0, 1)) -> None:
+    def fill(self, clips: Sequence[Clip], share: tuple[int, int] = (0, 1), show: bool = True) -> None:
         """Compute what the cache lacks, of the clips that have audio.
 
         Args:
             clips: All of them.
             share: (i, n): compute only every n-th distinct recording, from the i-th on, for other processes
                 compute the others.
+            show: Progress bars, in the first of these processes.
         """
         self.index(clips)
         distinct = {self._digests[clip.id]: clip for clip in with_audio(clips) if clip.id in self._digests}
@@ -73,7 +74,7 @@ class FeatureReader:
         for feature in self.features.values():
             if feature.cached:
                 mine = [distinct[digest] for digest in digests]
-                self.cache.fill(feature, mine, digests, self.audio, show=number == 0)
+                self.cache.fill(feature, mine, digests, self.audio, show=show and number == 0)
 
     def lacks(self, clips: Sequence[Clip]) -> bool:
         """Whether the cache lacks a value of these clips."""

@@ -1,16 +1,15 @@
 """Fusion: rules over branch logits, and the module that freezes branches under them."""
 
-from lightning_emorec.fusion.average import Average
-from lightning_emorec.fusion.compared import RULES, compared_rules
+from lightning_emorec.fusion.fitted_rules import RULES, FittedRules, compared_rules
 from lightning_emorec.fusion.log_linear import LogLinear
-from lightning_emorec.fusion.max_confidence import MaxConfidence
 from lightning_emorec.fusion.module import FusionModule
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.fusion.weighted import Weighted
+from lightning_emorec.fusion.simple_rules import Average, MaxConfidence, Weighted
 
 __all__ = [
     "RULES",
     "Average",
+    "FittedRules",
     "FusionModule",
     "FusionRule",
     "LogLinear",

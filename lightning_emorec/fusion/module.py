@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,15 +25,13 @@ from lightning_emorec.branches import (
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
-from lightning_emorec.fusion.across_actors import fuse_across_actors
-from lightning_emorec.fusion.compared import compared_rules
+from lightning_emorec.fusion.fitted_rules import FittedRules, at_rows, compared_rules
 from lightning_emorec.fusion.log_linear import LogLinear
-from lightning_emorec.fusion.partial import fit_rule, fuse_rule, seen, spread, widest
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.metrics import Scores, score_part
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file
-from lightning_emorec.types import UNLABELLED, Batch, Logits, Part, Tasks
+from lightning_emorec.types import Batch, Logits, Part, Tasks
 
 
 class FusionModule(ClosedFormBranch):
@@ -75,15 +72,11 @@ class FusionModule(ClosedFormBranch):
             raise EmorecError("at least one branch to fuse", "none", "add to model.init_args.branches")
         rule = rule or LogLinear()
         self.rule_name, rules = compared_rules(rule)
+        self.fitted = FittedRules(rules, list(tasks), {})
         self.rules, self.rules_without_audio = (
-            nn.ModuleDict(
-                {
-                    name: nn.ModuleDict({task: deepcopy(made) for task in tasks})
-                    for name, made in rules.items()
-                }
-            )
-            for _ in range(2)
-        )
+            self.fitted.rules,
+            self.fitted.rules_without_audio,
+        )  # for the state
         self.branches = nn.ModuleDict()
         self.branch_results: dict[str, dict[Part, PartLogits]] = {}
         self.across_actors: dict[str, Scores] = {}
@@ -110,12 +103,12 @@ class FusionModule(ClosedFormBranch):
         self.hparams["branches"] = specs
         hears_nothing = all(branch_class(spec).hears == "nothing" for spec in specs.values())
         self.hears = "nothing" if hears_nothing else "plain"
-        self._need_audio = {name for name, spec in specs.items() if needs_audio(spec)}
+        self.fitted.needs_audio = {name: needs_audio(spec) for name, spec in specs.items()}
 
     @property
     def needs_audio(self) -> bool:
         """Whether every branch does: else a clip without audio is fused from the other branches."""
-        return len(self._need_audio) == len(self.specs)
+        return all(self.fitted.needs_audio.values())
 
     @property
     def features(self) -> list[Feature]:
@@ -150,42 +143,25 @@ class FusionModule(ClosedFormBranch):
 
     def forward(self, batch: Batch) -> Logits:
         """Fused log-probabilities of each task, (batch, classes)."""
-        heard = batch.has_audio
         logits = {}
         for name, branch in self.branches.items():
             taken = self._taken(name, batch)
-            logits[name] = branch(batch) if taken is batch else spread(branch(taken), cast(Tensor, heard))
-        return self.fuse(logits, self.rule_name, heard)
-
-    def fuse(self, logits: Mapping[str, Logits], rule_name: str, has_audio: Tensor | None = None) -> Logits:
-        """Fuse branch logits, task by task, by one of the rules.
-
-        Args:
-            logits: Branch name -> task -> (clips, classes).
-            rule_name: Which rule.
-            has_audio: (clips,) bool; where it is false, branches that need audio count nothing, whatever their
-                logits. None means all true.
-        """
-        return {
-            task: self._fuse(self._stack(logits, task), task, rule_name, has_audio) for task in self.tasks
-        }
-
-    def _fuse(self, stacked: Tensor, task: str, rule_name: str, has_audio: Tensor | None) -> Tensor:
-        """(branches, clips, classes) -> (clips, classes)."""
-        without = cast(FusionRule, cast(nn.ModuleDict, self.rules_without_audio[rule_name])[task])
-        return fuse_rule(self.rule(task, rule_name), without, stacked, has_audio, self._deaf)
+            logits[name] = (
+                branch(batch) if taken is batch else at_rows(branch(taken), cast(Tensor, batch.has_audio))
+            )
+        return self.fitted.fuse(logits, self.rule_name, batch.has_audio)
 
     def rule(self, task: str, rule_name: str | None = None) -> FusionRule:
-        """The rule of a task, for clips that all branches take: by name, or the chosen one."""
-        return cast(FusionRule, cast(nn.ModuleDict, self.rules[rule_name or self.rule_name])[task])
+        """The rule of a task, for clips with audio: by name, or the chosen one."""
+        return self.fitted.rule(rule_name or self.rule_name, task)
+
+    def fuse_parts(self, parts: Mapping[str, PartLogits]) -> dict[str, PartLogits]:
+        """Rule name -> fused logits, from the branches' logits of the clips that each takes."""
+        return self.fitted.fuse_parts(parts)
 
     def rule_results(self, part: Part) -> dict[str, PartLogits]:
-        """Rule name -> what it makes of a part that has been evaluated."""
-        whole, logits, has_audio = self._aligned(part)
-        return {
-            name: PartLogits(whole.clip_ids, self.fuse(logits, name, has_audio), whole.labels)
-            for name in self.rules
-        }
+        """Rule name -> fused logits of a part that has been evaluated."""
+        return self.fuse_parts(self._parts(part))
 
     def solve(self) -> None:
         """Fit every rule on the branch logits of the validation clips."""
@@ -195,28 +171,16 @@ class FusionModule(ClosedFormBranch):
                 for batch in self.data.val_dataloader():
                     self.evaluate(move_data_to_device(batch, self.device), "val")
         self._finish_branches("val")
-        whole, logits, has_audio = self._aligned("val")
-        for task, labels in whole.labels.items():
-            stacked, labelled = self._stack(logits, task), labels != UNLABELLED
-            known = stacked[:, labelled], labels[labelled], has_audio[labelled]
-            for name in self.rules:
-                if (without := fit_rule(self.rule(task, name), *known, self._deaf)) is not None:
-                    cast(nn.ModuleDict, self.rules_without_audio[name])[task] = without
+        self.fitted.fit(self._parts("val"))
 
-    def _judge_across_actors(self) -> dict[str, Scores]:
+    def _score_across_actors(self) -> dict[str, Scores]:
         """Scores of the chosen rule, each validation actor fused by what is learned from the others."""
-        whole, logits, has_audio = self._aligned("val")
-        by_clip = {clip.id: clip.actor for clip in self.data.clips("val")}
-        actors = [by_clip[clip] for clip in whole.clip_ids]
-        if len(set(actors)) < 2:
+        parts = self._parts("val")
+        fused = {clip for part in parts.values() for clip in part.clip_ids}
+        actors = {clip.id: clip.actor for clip in self.data.clips("val") if clip.id in fused}
+        if len(set(actors.values())) < 2:
             return {}
-        fused = {
-            task: fuse_across_actors(
-                self.rule(task), self._stack(logits, task), labels, has_audio, self._deaf, actors
-            )
-            for task, labels in whole.labels.items()
-        }
-        return score_part(PartLogits(whole.clip_ids, fused, whole.labels))
+        return score_part(self.fitted.across_actors(self.rule_name, parts, actors))
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""
@@ -225,7 +189,7 @@ class FusionModule(ClosedFormBranch):
     def on_validation_epoch_end(self) -> None:
         """Score the validation part, by the rule as it is and across actors."""
         super().on_validation_epoch_end()
-        self.across_actors = self._judge_across_actors()
+        self.across_actors = self._score_across_actors()
         for task, scores in self.across_actors.items():
             logged = {f"val/{task}/{metric}_across_actors": value for metric, value in scores.items()}
             del logged[f"val/{task}/clips_across_actors"]
@@ -260,8 +224,8 @@ class FusionModule(ClosedFormBranch):
 
     def _take_kept(self, part: Part) -> None:
         for name, folder in self._folders.items():
-            file = logits_file(folder, part)
-            taken = with_audio(self.data.clips(part)) if name in self._need_audio else self.data.clips(part)
+            file, clips = logits_file(folder, part), self.data.clips(part)
+            taken = with_audio(clips) if self.fitted.needs_audio[name] else clips
             if part not in self.branch_results.get(name, {}) and file.is_file():
                 kept = PartLogits.load(file)
                 content = content_of(taken, self.data.audio, self.tasks)
@@ -272,24 +236,12 @@ class FusionModule(ClosedFormBranch):
         return [name for name in self.specs if part not in self.branch_results.get(name, {})]
 
     def _taken(self, name: str, batch: Batch) -> Batch:
-        """What a branch can take of a batch."""
-        heard = batch.has_audio
-        return batch if heard is None or name not in self._need_audio or heard.all() else batch.select(heard)
+        """The clips of a batch that a branch can take."""
+        has_audio = batch.has_audio
+        if has_audio is None or not self.fitted.needs_audio[name] or has_audio.all():
+            return batch
+        return batch.select(has_audio)
 
-    @property
-    def _deaf(self) -> list[int]:
-        """Places of the branches that need no audio."""
-        return [place for place, name in enumerate(self.specs) if name not in self._need_audio]
-
-    def _aligned(self, part: Part) -> tuple[PartLogits, dict[str, Logits], Tensor]:
-        """A branch that has seen all clips, the logits of all branches for these, and which have audio."""
-        parts = {name: results[part] for name, results in self.branch_results.items()}
-        whole = widest(parts)
-        logits = {name: spread(of.logits, seen(of, whole.clip_ids)) for name, of in parts.items()}
-        has_audio = torch.ones(len(whole.clip_ids), dtype=torch.bool)
-        for name in self._need_audio:
-            has_audio &= seen(parts[name], whole.clip_ids)
-        return whole, logits, has_audio
-
-    def _stack(self, logits: Mapping[str, Logits], task: str) -> Tensor:
-        return torch.stack([logits[name][task].float() for name in self.specs])  # (branches, clips, classes)
+    def _parts(self, part: Part) -> dict[str, PartLogits]:
+        """Branch name -> logits of a part that has been evaluated."""
+        return {name: results[part] for name, results in self.branch_results.items()}

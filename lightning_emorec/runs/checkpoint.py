@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
-import torch
 import yaml
 
-from lightning_emorec.branches import Branch
-from lightning_emorec.callbacks.checkpoints import FEATURES, RUN_CONFIG, feature_keys
-from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.renamed import current_class_path
+from lightning_emorec.inference import RUN_CONFIG, read_checkpoint
 from lightning_emorec.types import Tasks
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")
 """What a config's `trainer` says of where it was trained, not of the model."""
-
-
-def read_checkpoint(file: str) -> dict[str, Any]:
-    """Read a checkpoint's plain content, in which classes have the paths of today.
-
-    Raises:
-        EmorecError: It is missing or unreadable.
-    """
-    if not Path(file).is_file():
-        raise EmorecError("a checkpoint file", f"no file {file}", "correct --ckpt_path")
-    try:
-        checkpoint = cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise EmorecError(
-            "a checkpoint that `fit` wrote", f"{file}, which cannot be read", "correct --ckpt_path"
-        ) from error
-    names = (current_class_path,)
-    if "hyper_parameters" in checkpoint:
-        checkpoint["hyper_parameters"] = replaced(checkpoint["hyper_parameters"], names)
-    if RUN_CONFIG in checkpoint:
-        config = replaced(yaml.safe_load(checkpoint[RUN_CONFIG]), names)
-        checkpoint[RUN_CONFIG] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    return checkpoint
 
 
 def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,21 +70,6 @@ def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
     if trained != tasks:
         expected = f"the tasks that the model was trained for, {trained}"
         raise EmorecError(expected, f"{tasks}", "set --data.corpus to one with these classes")
-
-
-def other_features(checkpoint: Mapping[str, Any], model: Branch) -> list[str]:
-    """A warning if a model would get other features than it was trained on, as from another Whisper; else nothing."""
-    trained, here = set(checkpoint.get(FEATURES, feature_keys(model))), set(feature_keys(model))
-    if trained == here:
-        return []
-    return [
-        f"the model was trained on the features {_listed(trained - here)} and would be judged on "
-        f"{_listed(here - trained)}: set EMOREC_WHISPER, or the files that it reads, as they were"
-    ]
-
-
-def _listed(keys: set[str]) -> str:
-    return ", ".join(sorted(keys)) or "none"
 
 
 def config_to_judge(file: str) -> dict[str, Any]:

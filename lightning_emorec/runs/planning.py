@@ -10,9 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
-
-from lightning.pytorch.cli import LightningArgumentParser
+from typing import Any
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import (
@@ -40,13 +38,6 @@ from lightning_emorec.runs.train_branches import BranchTrainer, available_branch
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
-
-
-def build_datamodule(data: Config) -> EmotionDataModule:
-    """The datamodule of a config's resolved section `data`."""
-    parser = LightningArgumentParser(exit_on_error=False)
-    parser.add_lightning_class_args(EmotionDataModule, "data")
-    return cast(EmotionDataModule, parser.instantiate(parser.parse_object({"data": data})).data)
 
 
 def plan_fit(

@@ -11,8 +11,8 @@ from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import branch_origins, resolve_spec
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.inference import read_checkpoint
 from lightning_emorec.run_paths import best_checkpoint
-from lightning_emorec.runs.checkpoint import read_checkpoint
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.folder import FINGERPRINT
 from lightning_emorec.runs.plan import Refit
@@ -83,7 +83,7 @@ def plan_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tupl
 
 def chosen_epochs(selecting: Path) -> int:
     """How many epochs the best checkpoint of a run had been trained for."""
-    return int(read_checkpoint(str(best_checkpoint(selecting)))["epoch"]) + 1
+    return int(read_checkpoint(best_checkpoint(selecting))["epoch"]) + 1
 
 
 def describe_joined_clips(data: EmotionDataModule) -> str:

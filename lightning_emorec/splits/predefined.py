@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.splits.split import PARTS, Parts, Split, actors_in
+from lightning_emorec.splits.split import PARTS, Parts, Split, actors_in, require_actors
 from lightning_emorec.types import Clip, Part
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Published(Split):
             raise EmorecError("a published part for each clip", found, "use another data.split, e.g. KFold")
         if not self.allow_shared_actors:
             return super().parts(clips)
+        require_actors(clips)
         log.warning("actors may be in several parts: scores are not those for speakers never heard")
         chosen = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
         return Parts(chosen["train"], chosen["val"], chosen["test"])

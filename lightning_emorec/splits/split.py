@@ -66,9 +66,10 @@ class Split(ABC):
         """Part the clips; those of an actor in no part are left out.
 
         Raises:
-            EmorecError: An actor is in two parts, a training or validation actor is absent, or one of these
-                two parts is empty.
+            EmorecError: A clip has no actor, an actor is in two parts, a training or validation actor is absent, or
+                one of these two parts is empty.
         """
+        require_actors(clips)
         actors, present = self.actors(clips), actors_in(clips)
         self._check_disjoint(actors)
         absent = {part: [actor for actor in actors[part] if actor not in present] for part in PARTS}
@@ -86,6 +87,13 @@ class Split(ABC):
             if len(parts) > 1:
                 found = f"actor {actor} in {' and '.join(parts)}"
                 raise EmorecError("every actor in one part only", found, self.shared_actor_fix)
+
+
+def require_actors(clips: Sequence[Clip]) -> None:
+    """Refuse clips whose actor is empty: nobody could tell in which part they belong."""
+    if without := [clip.id for clip in clips if not clip.actor]:
+        found = f"none for {len(without)} of {len(clips)} clips, such as {without[0]}"
+        raise EmorecError("an actor for every clip", found, "name the actors in data.corpus")
 
 
 def canonical(actor: int | str) -> str:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ import pytest
 import torch
 import yaml
 
+from lightning_emorec import inference
 from lightning_emorec.__main__ import main
 from lightning_emorec.audio import default_cache_folder
-from lightning_emorec.branches import Branch
-from lightning_emorec.commands.stress import listen as listening
-from lightning_emorec.commands.stress import run as running
-from lightning_emorec.commands.stress.panel import METRICS
+from lightning_emorec.commands.stress import finished_run
+from lightning_emorec.commands.stress.scoring import METRICS
 from lightning_emorec.fusion import RULES
 from lightning_emorec.metrics import score
 from lightning_emorec.part_logits import PartLogits
@@ -49,15 +47,15 @@ def fused(trained: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The branches of each time that clips are listened to."""
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The branches of each time that logits are computed."""
     calls: list[list[str]] = []
 
-    def noted(branches: Mapping[str, Branch], *args: Any) -> dict[str, PartLogits]:
-        calls.append(list(branches))
-        return listening.listen(branches, *args)
+    def noted(*args: Any, names: list[str], **options: Any) -> dict[str, PartLogits]:
+        calls.append(names)
+        return inference.branch_logits(*args, names=names, **options)
 
-    monkeypatch.setattr(running, "listen", noted)
+    monkeypatch.setattr(finished_run, "branch_logits", noted)
     return calls
 
 
@@ -67,7 +65,7 @@ def branch_logits(project: Project, name: str, part: str) -> PartLogits:
 
 
 def test_a_fused_run_is_stressed_and_what_is_finished_is_kept(
-    fused: Project, heard: list[list[str]], capsys: pytest.CaptureFixture[str]
+    fused: Project, computed: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = stress(fused, "fused", "--conditions", "white,telephone,missing")
     printed = capsys.readouterr().out
@@ -96,17 +94,17 @@ def test_a_fused_run_is_stressed_and_what_is_finished_is_kept(
     assert places == sorted(places)
     assert printed.rstrip().endswith("stress.html")
 
-    assert [sorted(names) for names in heard[:2]] == [
+    assert [sorted(names) for names in computed[:2]] == [
         ["audio", "text"]
     ] * 2  # undegraded: judged part, validation
-    assert heard[2:] == [["audio"]] * 8  # words that are given need not be read again
-    heard.clear()
+    assert computed[2:] == [["audio"]] * 8  # words that are given need not be read again
+    computed.clear()
     assert stress(fused, "fused", "--conditions", "white,telephone,missing") == found
-    assert heard == []
+    assert computed == []
 
 
 def test_an_interrupted_stress_goes_on_where_it_was(
-    project: Project, heard: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    project: Project, computed: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.run("fit", "--config", project.config("audio"))
     uninterrupted = stress(project, "audio", "--conditions=[white]")
@@ -117,18 +115,18 @@ def test_an_interrupted_stress_goes_on_where_it_was(
 
     times = 0
 
-    def killed(*args: Any) -> dict[str, PartLogits]:
+    def killed(*args: Any, **options: Any) -> dict[str, PartLogits]:
         nonlocal times
         times += 1
         if times == 3:
             raise KeyboardInterrupt
-        return listening.listen(*args)
+        return inference.branch_logits(*args, **options)
 
-    monkeypatch.setattr(running, "listen", killed)
+    monkeypatch.setattr(finished_run, "branch_logits", killed)
     with pytest.raises(SystemExit) as stopped:
         stress(project, "audio", "--conditions=[white]")
     assert stopped.value.code == 130
-    heard.clear()
+    computed.clear()
     times = -100
     assert stress(project, "audio", "--conditions=[white]") == uninterrupted
     assert times == -100 + 3  # of five that were lacking, two were done before the interruption
@@ -210,6 +208,8 @@ def test_mistakes_are_told_in_one_line(
     runs = ["--runs", str(project.runs)]
     assert "finished run" in refusal(["stress", "nowhere", *runs], capsys)
     project.run("fit", "--config", project.config("text"))
-    assert "found pink; mend --conditions" in refusal(["stress", "text", "--conditions=pink", *runs], capsys)
-    assert "found audio; mend --skip" in refusal(["stress", "text", "--skip=audio", *runs], capsys)
+    assert "found pink; correct --conditions" in refusal(
+        ["stress", "text", "--conditions=pink", *runs], capsys
+    )
+    assert "found audio; correct --skip" in refusal(["stress", "text", "--skip=audio", *runs], capsys)
     assert "all of them skipped" in refusal(["stress", "text", "--skip=text", *runs], capsys)

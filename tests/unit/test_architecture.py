@@ -91,7 +91,7 @@ def test_modules_import_only_from_stages_to_their_left() -> None:
     [
         "from lightning_emorec.fusion import Average",
         "from lightning_emorec import fusion",
-        "import lightning_emorec.fusion.average",
+        "import lightning_emorec.fusion.simple_rules",
         "def late():\n    from lightning_emorec.fusion import Average",
         "from ..fusion import Average",
     ],

@@ -288,3 +288,10 @@ def test_every_configured_split_parts_all_of_ravdess(name: str) -> None:
         Clip(clip.id, clip.actor, None, part="train" if int(clip.actor) > 4 else "val") for clip in ravdess()
     ]
     assert configured(name).parts(clips).absent_test_actors == []
+
+
+@pytest.mark.parametrize("split", [ActorLists(test=[1], val=[2]), Published(allow_shared_actors=True)])
+def test_clips_without_an_actor_are_refused(split: Split) -> None:
+    clips = [Clip(name, actor, None, part="train") for name, actor in {"a": "1", "b": "", "c": ""}.items()]
+    with pytest.raises(EmorecError, match="for every clip; found none for 2 of 3 clips, such as b; name"):
+        split.parts(clips)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
+from jsonargparse import ArgumentParser
 
 from lightning_emorec.commands.crossval.collect import CELL, branch_file
-from lightning_emorec.commands.crossval.fuse import fuse, rules_of
 from lightning_emorec.commands.crossval.results import CrossvalResults
 from lightning_emorec.commands.crossval.study import CONFIG, PLAN
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.results import Fold, PartResults, System, Way, Weights
-from lightning_emorec.fusion import FusionRule
+from lightning_emorec.fusion import FittedRules, FusionRule, LogLinear, compared_rules
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.runs.leakage import known_training_overlap
 from lightning_emorec.types import Clip
@@ -37,7 +37,7 @@ def gather(folder: Path) -> CrossvalResults:
     if lacking := [cell["folder"] for cell, read in zip(plan["cells"], kept, strict=True) if read is None]:
         raise EmorecError("every fold to be done", f"not {', '.join(lacking)}", "run crossval again")
     cells = [cell for cell in kept if cell is not None]
-    name, rules = rules_of(plan["rule"])
+    name, rules = compared_rules(_rule(plan["rule"]))
     names = plan["branches"]
     config = (folder / CONFIG).read_text(encoding="utf8")
     return CrossvalResults(
@@ -58,6 +58,15 @@ def gather(folder: Path) -> CrossvalResults:
         single=plan["single"],
         val_actors=plan["val_actors"],
     )
+
+
+def _rule(spec: Mapping[str, Any] | None) -> FusionRule:
+    """The chosen rule, not fitted, from its class_path and init_args; None is the log-linear pool."""
+    if spec is None:
+        return LogLinear()
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--rule", type=FusionRule)
+    return cast(FusionRule, parser.instantiate(parser.parse_object({"rule": dict(spec)})).rule)
 
 
 def _warnings(config: str) -> list[str]:
@@ -84,10 +93,16 @@ def _fold(folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mappin
     weights, solved_on = {}, {}
     for way, known in _known(folder, cell, names).items() if rules else ():
         solved_on[way] = len(next(iter(known.values())).clip_ids)
-        for name, fused in fuse(rules, known, test).items():
+        # Each branch has logits of every clip: whether it needs audio makes no difference.
+        fitted = FittedRules(rules, list(next(iter(test.values())).logits), dict.fromkeys(names, True))
+        fitted.fit(known)
+        for name, fused in fitted.fuse_parts(test).items():
             rule = System(name, "rule", way)
-            logits[rule] = {"test": fused.logits}
-            weights[rule] = {task: Weights(of.shares, of.temperature) for task, of in fused.weights.items()}
+            logits[rule] = {"test": fused}
+            weights[rule] = {
+                task: Weights(fitted.shares(name, task), fitted.rule(name, task).temperature)
+                for task in fitted.tasks
+            }
     return Fold(
         logits=logits,
         actors=cell["actors"],

@@ -17,9 +17,9 @@ from lightning_emorec.audio import AudioStore, paths_of
 from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.inference import datamodule_of
 from lightning_emorec.jobs.child import fit_command
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint, fusion_fingerprint
-from lightning_emorec.runs.planning import build_datamodule
 from lightning_emorec.runs.train_branches import available_branches
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Tasks
@@ -88,7 +88,7 @@ class ModelSpec:
         Raises:
             EmorecError: No clips, or a model that is not available and may not be left out.
         """
-        data = build_datamodule({**config["data"], "split": split})
+        data = datamodule_of({**config["data"], "split": split})
         data.corpus.prepare()
         clips, tasks = data.listed(), data.tasks
         branches = config["model"]["init_args"].get("branches")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from rich.console import Console
 from rich.text import Text
 
-from lightning_emorec.commands.stress.panel import Figures
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults, figure_of
+from lightning_emorec.commands.stress.scoring import Figures
 from lightning_emorec.evaluation.formats import count, percent
 from lightning_emorec.evaluation.plots import GREY, WIDTH_INCHES, svg
 from lightning_emorec.evaluation.report import write_page

@@ -1,71 +1,72 @@
-"""What goes wrong when one records: the level, and the length."""
+"""What a degradation is given: a clip's audio, and the voices of others."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from audiomentations import ClippingDistortion, Gain
+from numpy.typing import NDArray
 
-from lightning_emorec.augment import augment
-from lightning_emorec.commands.stress.degradation import Degradation, Heard, Sound
+from lightning_emorec.audio import AudioStore
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip
 
-SILENCE_DB = 30.0  # below the loudest frame
-FRAME_S = 0.01
+Sound = NDArray[np.float32]
+"""(time,) samples."""
 
-
-class Clipping(Degradation):
-    """Overdriven: so many of the samples, half at either side, are cut to the level that the others reach."""
-
-    name: ClassVar[str] = "clipping"
-    title: ClassVar[str] = "Clipping"
-    unit: ClassVar[str] = "% of samples"
-    severities: ClassVar[tuple[float, ...]] = (2.0, 10.0, 20.0, 40.0)
-
-    def apply(self, heard: Heard, severity: float) -> Sound:
-        """Cut the peaks."""
-        clip = ClippingDistortion(round(severity), round(severity), p=1.0)
-        return augment(heard.audio, [clip], heard.rate_hz, heard.seed)
+MOST_VOICES = 6
 
 
-class Quieter(Degradation):
-    """Farther from the microphone, as far as the level goes."""
+class Voices:
+    """Clips of many actors, from which babble is made.
 
-    name: ClassVar[str] = "quieter"
-    title: ClassVar[str] = "Quieter"
-    unit: ClassVar[str] = "dB"
-    severities: ClassVar[tuple[float, ...]] = (-6.0, -12.0, -20.0, -30.0)
+    Args:
+        clips: Those without audio are left out.
+        audio: Store of their audio.
+    """
 
-    def apply(self, heard: Heard, severity: float) -> Sound:
-        """Scale; nothing is clipped."""
-        return augment(heard.audio, [Gain(severity, severity, p=1.0)], heard.rate_hz, heard.seed)
+    def __init__(self, clips: Sequence[Clip], audio: AudioStore) -> None:
+        self._audio = audio
+        self._clips: dict[str, list[Clip]] = {}  # actor -> clips with audio
+        for clip in clips:
+            if clip.path is not None:
+                self._clips.setdefault(clip.actor, []).append(clip)
 
+    def choose(self, clip: Clip, draw: np.random.Generator) -> list[Clip]:
+        """One clip each of up to six actors, never of the clip's own."""
+        others = [actor for actor in self._clips if actor != clip.actor]
+        if not others:
+            found = f"none but {clip.actor}'s own, for clip {clip.id}"
+            raise EmorecError("training clips of another actor", found, "leave babble out of --conditions")
+        actors = draw.choice(others, size=min(MOST_VOICES, len(others)), replace=False)
+        return [self._clips[actor][draw.integers(len(self._clips[actor]))] for actor in actors]
 
-class Louder(Quieter):
-    """Nearer to the microphone. Beyond full scale nothing is clipped: that is `Clipping`."""
-
-    name: ClassVar[str] = "louder"
-    title: ClassVar[str] = "Louder"
-    severities: ClassVar[tuple[float, ...]] = (6.0, 12.0, 20.0, 30.0)
-
-
-class Truncation(Degradation):
-    """Only the beginning: so many seconds from where the speaker starts, the silence before included."""
-
-    name: ClassVar[str] = "truncation"
-    title: ClassVar[str] = "Only the first seconds of speech"
-    unit: ClassVar[str] = "s"
-    severities: ClassVar[tuple[float, ...]] = (2.0, 1.5, 1.0, 0.5, 0.25)
-
-    def apply(self, heard: Heard, severity: float) -> Sound:
-        """Cut the end off."""
-        return heard.audio[: onset(heard.audio, heard.rate_hz) + max(1, round(severity * heard.rate_hz))]
+    def load(self, clip: Clip, rate_hz: int) -> Sound:
+        """(time,) samples of one of the clips."""
+        assert clip.path is not None  # clips without are left out
+        return self._audio.at(rate_hz).load(clip.path)
 
 
-def onset(audio: Sound, rate_hz: int) -> int:
-    """Where the first frame of 10 ms begins that is at most 30 dB below the loudest; 0 in silence."""
-    frame = round(FRAME_S * rate_hz)
-    frames = audio[: len(audio) // frame * frame].reshape(-1, frame)  # (frames, frame)
-    energy = np.einsum("fs,fs->f", frames, frames)
-    loud = energy >= energy.max(initial=0.0) * 10 ** (-SILENCE_DB / 10)
-    return int(loud.argmax()) * frame if loud.size else 0
+@dataclass(frozen=True)
+class Recording:
+    """One clip that is about to be degraded.
+
+    Attributes:
+        audio: (time,) samples, finite, at least one; a degradation leaves them as they are.
+        rate_hz: Their rate.
+        clip: Whose they are.
+        seed: Settles every draw.
+        voices: Clips of others.
+    """
+
+    audio: Sound
+    rate_hz: int
+    clip: Clip
+    seed: int
+    voices: Voices
+
+
+def rms(audio: Sound) -> float:
+    """Root mean square of (time,) samples."""
+    return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64))))

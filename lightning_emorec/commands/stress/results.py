@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.stress.panel import METRICS, Figures
+from lightning_emorec.commands.stress.scoring import METRICS, Figures
 from lightning_emorec.evaluation.writers import DECIMALS, Row, as_csv, write_json
 from lightning_emorec.types import Part
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from rich.progress import Progress
-
-from lightning_emorec.audio import AudioStore, with_audio
-from lightning_emorec.branches import Branch
-from lightning_emorec.commands.stress.conditions import CONDITIONS, MISSING, check_conditions, degradations
-from lightning_emorec.commands.stress.degradation import Degradation
-from lightning_emorec.commands.stress.kept import KeptLogits
-from lightning_emorec.commands.stress.listen import is_text, listen
+from lightning_emorec.audio import with_audio
+from lightning_emorec.commands.stress.degradations import (
+    CONDITIONS,
+    DEGRADATIONS,
+    MISSING,
+    Degradation,
+    check_conditions,
+)
+from lightning_emorec.commands.stress.degraded_audio import DegradedAudio
+from lightning_emorec.commands.stress.finished_run import FinishedRun, load_finished_run
+from lightning_emorec.commands.stress.logits_cache import LogitsCache
 from lightning_emorec.commands.stress.page import print_stress, write_stress_page
-from lightning_emorec.commands.stress.panel import MODALITIES, Figures, Panel, modalities
+from lightning_emorec.commands.stress.recording import Voices
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults, write_results
-from lightning_emorec.commands.stress.store import DegradedStore
-from lightning_emorec.commands.stress.subject import Subject, load_subject
+from lightning_emorec.commands.stress.scoring import MODALITIES, Figures, Scorer, is_text, modalities
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
@@ -54,9 +56,9 @@ def stress(
     """
     names = _names(conditions) if conditions is not None else list(CONDITIONS)
     check_conditions(names)
-    subject = load_subject(run, runs)
-    results = StressTest(subject, subject.judged_part(part), _names(skip or [])).results(names)
-    folder = subject.folder / "stress"
+    finished = load_finished_run(run, runs)
+    results = StressTest(finished, finished.judged_part(part), _names(skip or [])).results(names)
+    folder = finished.folder / "stress"
     write_results(results, folder)
     print_stress(results, write_stress_page(results, folder))
     return results
@@ -66,55 +68,55 @@ class StressTest:
     """One run, one part, the branches that are not skipped.
 
     Args:
-        subject: The run.
-        part: Whose clips are heard.
+        run: The run.
+        part: Whose clips are degraded.
         skip: Branches to leave out.
 
     Raises:
         EmorecError: A branch to skip that is not there, or none is left.
     """
 
-    def __init__(self, subject: Subject, part: Part, skip: Sequence[str]) -> None:
-        if unknown := set(skip) - set(subject.branches):
-            known = f"branches among {', '.join(subject.branches)}"
-            raise EmorecError(known, ", ".join(sorted(unknown)), "mend --skip")
-        self.branches = {name: branch for name, branch in subject.branches.items() if name not in skip}
+    def __init__(self, run: FinishedRun, part: Part, skip: Sequence[str]) -> None:
+        if unknown := set(skip) - set(run.branches):
+            known = f"branches among {', '.join(run.branches)}"
+            raise EmorecError(known, ", ".join(sorted(unknown)), "correct --skip")
+        self.branches = {name: branch for name, branch in run.branches.items() if name not in skip}
         if not self.branches:
-            raise EmorecError("at least one branch", "all of them skipped", "mend --skip")
-        self.subject = subject
+            raise EmorecError("at least one branch", "all of them skipped", "correct --skip")
+        self.run = run
         self.skipped = list(skip)
         self.part = part
-        self.data = subject.data
+        self.data = run.data
         self.clips = with_audio(self.data.clips(part))
-        self.kept = self._kept(part)
+        self.cache = self._cache(part)
         self.clean = self._clean(part)
-        self.panel = Panel(subject.fusion, subject.task, self._validation())
+        self.scorer = Scorer(run.fusion, run.task, self._validation())
 
     def results(self, names: Sequence[str]) -> StressResults:
         """Judge under the named conditions."""
-        wanted = degradations(names, with_audio(self.data.clips("train")), self.data.audio)
-        found = list(self._degraded(wanted))
+        found = list(self._degraded([made for name, made in DEGRADATIONS.items() if name in names]))
         if MISSING in names and (missing := self._missing()).severities:
             found.append(missing)
-        fusion, task = self.subject.fusion, self.subject.task
+        fusion, task = self.run.fusion, self.run.task
         labels = next(iter(self.clean.values())).labels[task]
         return StressResults(
-            run=self.subject.folder.name,
+            run=self.run.folder.name,
             part=self.part,
             clips=int((labels != UNLABELLED).sum()),
             actors=len({clip.actor for clip in self.clips}),
             task=task,
             classes=len(set(labels[labels != UNLABELLED].tolist())),
-            seed=self.subject.seed,
+            seed=self.run.trained.seed,
             rule=fusion.rule_name if fusion else None,
             synthetic=self.data.corpus.synthetic,
             notes=self._notes(),
-            clean=self.panel.figures(self.clean),
+            clean=self.scorer.figures(self.clean),
             conditions=found,
         )
 
     def _degraded(self, wanted: Sequence[Degradation]) -> Iterator[ConditionResult]:
-        listeners = {name: branch for name, branch in self.branches.items() if branch.needs_audio}
+        changed = [name for name, branch in self.branches.items() if branch.needs_audio]
+        voices = Voices(self.data.clips("train"), self.data.audio)
         with progress_bar() as progress:
             steps = progress.add_task("stress", total=sum(len(one.severities) for one in wanted))
             for degradation in wanted:
@@ -122,20 +124,18 @@ class StressTest:
                 for severity in degradation.severities:
                     text = f"{severity:g}"
                     progress.update(steps, description=f"{degradation.name} {text} {degradation.unit}")
-                    figures[text] = self._at(degradation, severity, listeners, progress)
+                    where = f"{degradation.name}/{text}"
+                    if not self.cache.has(where, changed):
+                        progress.stop()  # features draw bars of their own
+                    audio = DegradedAudio(
+                        self.data.audio, self.clips, degradation, severity, self.run.trained.seed, voices
+                    )
+                    compute = partial(self.run.branch_logits, self.clips, audio)
+                    degraded = self.clean | self.cache.get(where, changed, compute)
+                    progress.start()
+                    figures[text] = self.scorer.figures({name: degraded[name] for name in self.branches})
                     progress.advance(steps)
                 yield ConditionResult(degradation.name, degradation.title, degradation.unit, figures)
-
-    def _at(
-        self, degradation: Degradation, severity: float, listeners: Mapping[str, Branch], progress: Progress
-    ) -> Figures:
-        where = f"{degradation.name}/{severity:g}"
-        if not self.kept.has(where, listeners):
-            progress.stop()  # features draw bars of their own
-        audio = DegradedStore(self.data.audio, self.clips, degradation, severity, self.subject.seed)
-        changed = self.kept.get(where, listeners, partial(self._listen, self.part, audio))
-        progress.start()
-        return self.panel.figures({name: changed.get(name, self.clean[name]) for name in self.branches})
 
     def _missing(self) -> ConditionResult:
         """Each modality left out in turn, where that takes away some branches and leaves some."""
@@ -143,44 +143,40 @@ class StressTest:
         for modality in MODALITIES:
             left = [name for name, branch in self.branches.items() if modality not in modalities(branch)]
             if 0 < len(left) < len(self.branches):
-                figures[modality] = self.panel.figures({name: self.clean[name] for name in left})
+                figures[modality] = self.scorer.figures({name: self.clean[name] for name in left})
         return ConditionResult(MISSING, "A modality missing", "", figures)
 
     def _clean(self, part: Part) -> dict[str, PartLogits]:
-        kept = self.kept if part == self.part else self._kept(part)
-        return kept.get("clean", self.branches, partial(self._listen_clean, part))
+        cache = self.cache if part == self.part else self._cache(part)
+        clips = with_audio(self.data.clips(part))
+
+        def compute(names: Collection[str], _: Path) -> dict[str, PartLogits]:
+            return self.run.branch_logits(
+                clips, self.data.audio, names, self.data.cache
+            )  # has the run's features
+
+        return cache.get("clean", self.branches, compute)
 
     def _validation(self) -> dict[str, PartLogits]:
-        """What rules are solved on again: of refitted branches, which have heard these clips, what was kept."""
-        if self.subject.fusion is None:
+        """What rules are solved on again: for refitted branches, trained on these clips, the logits from before."""
+        if self.run.fusion is None:
             return {}
-        files = {name: solved_on_file(self.subject.folder, name) for name in self.branches}
+        files = {name: solved_on_file(self.run.folder, name) for name in self.branches}
         if not all(file.is_file() for file in files.values()):
             return self._clean("val")
         ids = [clip.id for clip in with_audio(self.data.clips("val"))]
         return {name: PartLogits.load(file).select(ids) for name, file in files.items()}
 
-    def _kept(self, part: Part) -> KeptLogits:
-        folder = self.subject.folder / "stress" / "kept" / f"{self.subject.identity}-{part}"
+    def _cache(self, part: Part) -> LogitsCache:
+        folder = self.run.folder / "stress" / "kept" / f"{self.run.identity}-{part}"
         clips = with_audio(self.data.clips(part))
-        return KeptLogits(
-            folder, [clip.id for clip in clips], content_of(clips, self.data.audio, self.data.tasks)
-        )
-
-    def _listen(
-        self, part: Part, audio: AudioStore, branches: Mapping[str, Branch], cache: Path
-    ) -> dict[str, PartLogits]:
-        return listen(branches, self.data, with_audio(self.data.clips(part)), audio, cache)
-
-    def _listen_clean(self, part: Part, branches: Mapping[str, Branch], cache: Path) -> dict[str, PartLogits]:
-        return self._listen(
-            part, self.data.audio, branches, self.data.cache
-        )  # where the run has its features
+        content = content_of(clips, self.data.audio, self.data.tasks)
+        return LogitsCache(folder, [clip.id for clip in clips], content)
 
     def _notes(self) -> list[str]:
         notes = [f"{name} was skipped: every rule is solved again without it." for name in self.skipped]
-        if mute := len(self.data.clips(self.part)) - len(self.clips):
-            notes.append(f"{mute} clips have no audio and are left out.")
+        if without_audio := len(self.data.clips(self.part)) - len(self.clips):
+            notes.append(f"{without_audio} clips have no audio and are left out.")
         for name, branch in self.branches.items():
             if any(is_text(feature) and not feature.cached for feature in branch.features):
                 notes.append(f"{name} reads given transcripts, which worse audio leaves as they are.")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from lightning_emorec.audio import AudioStore
-from lightning_emorec.commands.stress.degradation import Heard, Sound
+from lightning_emorec.commands.stress.recording import Recording, Sound, Voices
 from lightning_emorec.types import Clip
 
 RATE_HZ = 16000
@@ -43,5 +43,11 @@ def voices(tmp_path: Path) -> list[Clip]:
     return clips
 
 
-def heard(audio: Sound, actor: str = "a", rate_hz: int = RATE_HZ, seed: int = 1) -> Heard:
-    return Heard(audio, rate_hz, Clip("heard", actor, None), seed)
+def recording(
+    audio: Sound, actor: str = "a", rate_hz: int = RATE_HZ, seed: int = 1, voices: Voices | None = None
+) -> Recording:
+    return Recording(audio, rate_hz, Clip("judged", actor, None), seed, voices or no_voices())
+
+
+def no_voices() -> Voices:
+    return Voices([], AudioStore(Path("nowhere"), RATE_HZ))

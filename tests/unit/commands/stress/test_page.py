@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from lightning_emorec.commands.stress.page import print_stress, write_stress_page
-from lightning_emorec.commands.stress.panel import METRICS, Figures
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults
+from lightning_emorec.commands.stress.scoring import METRICS, Figures
 from tests.unit.evaluation.pages import Tags, words
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightning_emorec.commands.stress.degradation import Sound, rms
-from lightning_emorec.commands.stress.room import Reverberation, impulse_response
-from tests.unit.commands.stress.conftest import RATE_HZ, heard
+from lightning_emorec.commands.stress.degradations import DEGRADATIONS
+from lightning_emorec.commands.stress.distortions import add_reverberation, impulse_response
+from lightning_emorec.commands.stress.recording import Sound, rms
+from tests.unit.commands.stress.conftest import RATE_HZ, recording
 
 
-@pytest.mark.parametrize("rt60_s", Reverberation.severities)
+@pytest.mark.parametrize("rt60_s", DEGRADATIONS["reverberation"].severities)
 def test_the_tail_decays_by_60_db_in_the_time_given(rt60_s: float) -> None:
     tail = impulse_response(RATE_HZ, rt60_s, seed=1)[1:]
     remaining_db = 10 * np.log10(np.cumsum(np.square(tail)[::-1])[::-1])  # Schroeder's backward integration
@@ -24,7 +25,7 @@ def test_direct_sound_comes_first_and_the_tail_has_its_energy() -> None:
 
 
 def test_length_level_and_onset_stay(speech: Sound) -> None:
-    wet = Reverberation().apply(heard(speech), 1.0)
+    wet = add_reverberation(recording(speech), 1.0)
     assert len(wet) == len(speech)
     assert rms(wet) == pytest.approx(rms(speech), rel=1e-4)
     assert np.abs(wet[: RATE_HZ // 2]).max() < 1e-6  # the silence before is as silent

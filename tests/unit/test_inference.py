@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from lightning_emorec.branches import Branch
-from lightning_emorec.runs.checkpoint import other_features
+from lightning_emorec.inference import other_features
 
 
 def hearing(*keys: str) -> Branch:

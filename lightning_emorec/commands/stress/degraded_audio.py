@@ -1,4 +1,4 @@
-"""Audio as branches and features read it, degraded on the way."""
+"""Audio as branches and features read it, degraded when it is loaded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.augment import draw_seed
-from lightning_emorec.commands.stress.degradation import Degradation, Heard, Sound
+from lightning_emorec.commands.stress.degradations import Degradation
+from lightning_emorec.commands.stress.recording import Recording, Sound, Voices
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip
 
 
-class DegradedStore(AudioStore):
+class DegradedAudio(AudioStore):
     """A store whose every clip is degraded when it is loaded, before any front end; nothing is written.
 
     Draws depend on the run's seed, the condition and the clip: not on the severity, the order or the process.
@@ -26,6 +27,7 @@ class DegradedStore(AudioStore):
         degradation: What is done to them.
         severity: How much of it.
         run_seed: The run's seed.
+        voices: Clips of others.
     """
 
     def __init__(
@@ -35,34 +37,39 @@ class DegradedStore(AudioStore):
         degradation: Degradation,
         severity: float,
         run_seed: int,
+        voices: Voices,
     ) -> None:
         super().__init__(clean.folder, clean.rate_hz)
         self._clean = clean
         self._known = clean._known
-        self._clips = clips
-        self._by_path = {clip.path: clip for clip in clips}
+        self._clips = {clip.path: clip for clip in clips}
         self._degradation = degradation
         self._severity = severity
         self._run_seed = run_seed
+        self._voices = voices
 
-    def at(self, rate_hz: int) -> DegradedStore:
+    def at(self, rate_hz: int) -> DegradedAudio:
         """The same clips, degraded at another rate."""
-        clean = self._clean.at(rate_hz)
-        return DegradedStore(clean, self._clips, self._degradation, self._severity, self._run_seed)
+        return DegradedAudio(
+            self._clean.at(rate_hz),
+            list(self._clips.values()),
+            self._degradation,
+            self._severity,
+            self._run_seed,
+            self._voices,
+        )
 
     def load(self, path: Path) -> Sound:
         """(time',) samples of a clip, degraded.
 
         Raises:
-            EmorecError: The file cannot be used, or what came out is not finite.
+            EmorecError: The file cannot be used, or the result is not finite.
         """
-        clip = self._by_path[path]
-        seed = draw_seed(self._run_seed, 0, f"stress/{self._degradation.name}/{clip.id}")
-        heard = Heard(self._clean.load(path), self.rate_hz, clip, seed)
-        degraded = np.asarray(self._degradation.apply(heard, self._severity), dtype=np.float32)
+        clip, name = self._clips[path], self._degradation.name
+        seed = draw_seed(self._run_seed, 0, f"stress/{name}/{clip.id}")
+        recording = Recording(self._clean.load(path), self.rate_hz, clip, seed, self._voices)
+        degraded = np.asarray(self._degradation.apply(recording, self._severity), dtype=np.float32)
         if not degraded.size or not np.isfinite(degraded).all():
             found = f"none or some that are not finite, of clip {clip.id}"
-            raise EmorecError(
-                f"samples after {self._degradation.name}", found, "leave the condition out by --conditions"
-            )
+            raise EmorecError(f"finite samples after {name}", found, f"leave {name} out of --conditions")
         return degraded

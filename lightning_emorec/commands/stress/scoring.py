@@ -1,4 +1,4 @@
-"""Branches and rules of a run, scored together, whichever of the branches are left."""
+"""Scores of the branches and rules of a run, over all or some of the branches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from lightning_emorec.branches import Branch
-from lightning_emorec.commands.stress.listen import is_text
-from lightning_emorec.fusion import FusionModule, FusionRule
+from lightning_emorec.features import Feature, Transcript, VaderScores
+from lightning_emorec.fusion import FittedRules, FusionModule
 from lightning_emorec.metrics import score
 from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.types import UNLABELLED
 
 Modality = Literal["audio", "text"]
 MODALITIES: tuple[Modality, ...] = ("audio", "text")
@@ -35,7 +31,7 @@ class Figures:
     rules: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-class Panel:
+class Scorer:
     """Scores logits of branches, alone and fused.
 
     A rule over all branches of the run is the run's own. Over fewer it is solved again, on the validation
@@ -44,47 +40,36 @@ class Panel:
     Args:
         fusion: The run's model, where it is a fusion.
         task: What is scored.
-        validation: Branch -> undegraded validation logits; only looked at where branches are missing.
+        validation: Branch -> undegraded validation logits; only used where branches are missing.
     """
 
     def __init__(self, fusion: FusionModule | None, task: str, validation: Mapping[str, PartLogits]) -> None:
         self.fusion = fusion
         self.task = task
         self.validation = validation
-        self._rules: dict[tuple[str, ...], dict[str, FusionRule]] = {}
+        self._rules: dict[tuple[str, ...], FittedRules] = {}
 
     def figures(self, logits: Mapping[str, PartLogits]) -> Figures:
         """Score the branches that are there, and every rule over them."""
-        labels = next(iter(logits.values())).labels[self.task]
-        rows = {name: of.logits[self.task] for name, of in logits.items()}
-        stacked = torch.stack(list(rows.values()))  # (branches, clips, classes)
-        fused = {name: rule(stacked) for name, rule in self.rules(list(rows)).items()}
+        rules = self.rules(list(logits))
         return Figures(
-            {name: _scores(values, labels) for name, values in rows.items()},
-            {name: _scores(values, labels) for name, values in fused.items()},
+            {name: self._scores(part) for name, part in logits.items()},
+            {name: self._scores(part) for name, part in rules.fuse_parts(logits).items()} if rules else {},
         )
 
-    def rules(self, names: Sequence[str]) -> dict[str, FusionRule]:
-        """Every rule over some of the branches."""
+    def rules(self, names: Sequence[str]) -> FittedRules | None:
+        """Every rule over some of the branches; None for a run that is no fusion."""
         if self.fusion is None:
-            return {}
+            return None
+        if list(names) == list(self.fusion.specs):
+            return self.fusion.fitted
         if tuple(names) not in self._rules:
-            self._rules[tuple(names)] = {
-                rule: self._rule(self.fusion, rule, names) for rule in self.fusion.rules
-            }
+            self._rules[tuple(names)] = self.fusion.fitted.restricted(names, self.validation)
         return self._rules[tuple(names)]
 
-    def _rule(self, fusion: FusionModule, rule_name: str, names: Sequence[str]) -> FusionRule:
-        own = fusion.rule(self.task, rule_name).cpu()
-        every = list(fusion.specs)
-        if list(names) == every:
-            return own
-        rule = own.restricted([every.index(name) for name in names])
-        labels = self.validation[names[0]].labels[self.task]
-        labelled = labels != UNLABELLED
-        stacked = torch.stack([self.validation[name].logits[self.task][labelled] for name in names])
-        rule.fit(stacked, labels[labelled])
-        return rule
+    def _scores(self, part: PartLogits) -> dict[str, float]:
+        scores = score(part.logits[self.task], part.labels[self.task])
+        return {metric: scores[metric] for metric in METRICS}
 
 
 def modalities(branch: Branch) -> set[Modality]:
@@ -98,6 +83,6 @@ def modalities(branch: Branch) -> set[Modality]:
     return found
 
 
-def _scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    scores = score(logits, labels)
-    return {metric: scores[metric] for metric in METRICS}
+def is_text(feature: Feature) -> bool:
+    """Whether a feature is made from words."""
+    return isinstance(feature, Transcript | VaderScores)

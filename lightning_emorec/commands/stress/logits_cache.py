@@ -1,23 +1,22 @@
-"""What a stress test has computed, kept so that it goes on where it was stopped."""
+"""Logits that a stress test has computed, on disk, so that an interrupted test continues."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lightning_emorec.branches import Branch
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
 
-Listening = Callable[[Mapping[str, Branch], Path], dict[str, PartLogits]]
-"""From branches and a folder for their features to their logits."""
+Compute = Callable[[Collection[str], Path], dict[str, PartLogits]]
+"""From names of branches and a folder for their features to their logits."""
 
 
-class KeptLogits:
-    """Logits of each branch under each condition and severity, a file each; whole or not at all.
+class LogitsCache:
+    """Logits of each branch under each condition and severity, a file each.
 
     Args:
         folder: Of one checkpoint and one part.
@@ -30,31 +29,30 @@ class KeptLogits:
         self.clip_ids = list(clip_ids)
         self.content = content
 
-    def get(self, where: str, branches: Mapping[str, Branch], listen: Listening) -> dict[str, PartLogits]:
-        """The branches' logits; what is not kept is computed and kept.
+    def get(self, where: str, branches: Collection[str], compute: Compute) -> dict[str, PartLogits]:
+        """The branches' logits; those that are absent are computed and kept.
 
-        While they are computed, features are kept too, so that an interrupted Whisper goes on.
+        While they are computed, features are kept too, so that an interrupted transcription continues.
 
         Args:
             where: Condition and severity, as a folder.
-            branches: Name -> branch.
-            listen: Computes.
+            branches: Their names.
+            compute: Computes logits of some of them.
         """
         folder = self.folder / where
         known = self._known(folder, branches)
-        lacking = {name: branch for name, branch in branches.items() if name not in known}
-        if lacking:
-            for name, logits in listen(lacking, folder).items():
+        if absent := [name for name in branches if name not in known]:
+            for name, logits in compute(absent, folder).items():
                 replace(logits, content=self.content).save(folder / f"{name}.pt")
                 known[name] = logits
             shutil.rmtree(folder / "features", ignore_errors=True)  # FeatureCache's own folder
         return {name: known[name] for name in branches}
 
-    def has(self, where: str, branches: Mapping[str, Branch]) -> bool:
+    def has(self, where: str, branches: Collection[str]) -> bool:
         """Whether nothing is left to compute."""
         return len(self._known(self.folder / where, branches)) == len(branches)
 
-    def _known(self, folder: Path, names: Iterable[str]) -> dict[str, PartLogits]:
+    def _known(self, folder: Path, names: Collection[str]) -> dict[str, PartLogits]:
         known = {}
         for name in names:
             with suppress(EmorecError):  # absent or damaged: computed anew

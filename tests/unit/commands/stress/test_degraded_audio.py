@@ -1,21 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import soundfile
 
 from lightning_emorec.audio import AudioStore
-from lightning_emorec.commands.stress.degradation import Degradation, Heard, Sound
-from lightning_emorec.commands.stress.noise import WhiteNoise
-from lightning_emorec.commands.stress.recording import Quieter
-from lightning_emorec.commands.stress.store import DegradedStore
+from lightning_emorec.commands.stress.degradations import DEGRADATIONS, Degradation
+from lightning_emorec.commands.stress.degraded_audio import DegradedAudio
+from lightning_emorec.commands.stress.recording import Recording, Sound
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import LibrosaStatistics
 from lightning_emorec.types import Clip
-from tests.unit.commands.stress.conftest import RATE_HZ
+from tests.unit.commands.stress.conftest import RATE_HZ, no_voices
 
 
 def path_of(clip: Clip) -> Path:
@@ -25,7 +23,7 @@ def path_of(clip: Clip) -> Path:
 
 def test_a_clip_is_degraded_when_it_is_loaded(voices: list[Clip], store: AudioStore) -> None:
     clean = store.load(path_of(voices[0]))
-    degraded = DegradedStore(store, voices, Quieter(), -20.0, run_seed=1)
+    degraded = DegradedAudio(store, voices, DEGRADATIONS["quieter"], -20.0, 1, no_voices())
     np.testing.assert_allclose(degraded.load(path_of(voices[0])), clean / 10, rtol=1e-5)
     np.testing.assert_array_equal(store.load(path_of(voices[0])), clean)
 
@@ -41,7 +39,9 @@ def test_noise_depends_on_run_and_clip_and_not_on_order_or_severity(
     one, two = (path_of(clip) for clip in clips)
 
     def noise(path: Path, snr_db: float = 0.0, seed: int = 1) -> Sound:
-        return DegradedStore(store, clips, WhiteNoise(), snr_db, seed).load(path) - store.load(path)
+        return DegradedAudio(store, clips, DEGRADATIONS["white"], snr_db, seed, no_voices()).load(
+            path
+        ) - store.load(path)
 
     first = noise(one)
     noise(two)
@@ -52,7 +52,7 @@ def test_noise_depends_on_run_and_clip_and_not_on_order_or_severity(
 
 
 def test_another_rate_is_degraded_too(voices: list[Clip], store: AudioStore) -> None:
-    degraded = DegradedStore(store, voices, Quieter(), -20.0, run_seed=1).at(8000)
+    degraded = DegradedAudio(store, voices, DEGRADATIONS["quieter"], -20.0, 1, no_voices()).at(8000)
     assert degraded.rate_hz == 8000
     clean = store.at(8000).load(path_of(voices[0]))
     np.testing.assert_allclose(degraded.load(path_of(voices[0])), clean / 10, rtol=1e-5)
@@ -60,23 +60,19 @@ def test_another_rate_is_degraded_too(voices: list[Clip], store: AudioStore) -> 
 
 def test_features_are_computed_from_the_degraded_audio(voices: list[Clip], store: AudioStore) -> None:
     feature = LibrosaStatistics()
-    degraded = DegradedStore(store, voices, WhiteNoise(), -5.0, run_seed=1)
+    degraded = DegradedAudio(store, voices, DEGRADATIONS["white"], -5.0, 1, no_voices())
     clean_values, degraded_values = (
         [np.asarray(value) for value in feature.compute(voices[:2], audio)] for audio in (store, degraded)
     )
     assert not np.allclose(clean_values[0], degraded_values[0])
 
 
-class Broken(Degradation):
-    name: ClassVar[str] = "broken"
-    title: ClassVar[str] = "Broken"
-    unit: ClassVar[str] = ""
-    severities: ClassVar[tuple[float, ...]] = (1.0,)
-
-    def apply(self, heard: Heard, severity: float) -> Sound:
-        return np.full_like(heard.audio, np.nan)
+def broken(recording: Recording, severity: float) -> Sound:
+    return np.full_like(recording.audio, np.nan * severity)
 
 
 def test_what_is_not_finite_goes_no_further(voices: list[Clip], store: AudioStore) -> None:
-    with pytest.raises(EmorecError, match=r"samples after broken; found none or some.*of clip a0"):
-        DegradedStore(store, voices, Broken(), 1.0, run_seed=1).load(path_of(voices[0]))
+    with pytest.raises(EmorecError, match=r"finite samples after broken; found none or some.*of clip a0"):
+        DegradedAudio(
+            store, voices, Degradation("broken", "Broken", "", (1.0,), broken), 1.0, 1, no_voices()
+        ).load(path_of(voices[0]))

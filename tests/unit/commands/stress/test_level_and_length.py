@@ -3,37 +3,37 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightning_emorec.commands.stress.degradation import Sound
-from lightning_emorec.commands.stress.recording import Clipping, Louder, Quieter, Truncation, onset
-from tests.unit.commands.stress.conftest import RATE_HZ, heard
+from lightning_emorec.commands.stress.degradations import DEGRADATIONS
+from lightning_emorec.commands.stress.distortions import change_level, clip_peaks, onset, truncate
+from lightning_emorec.commands.stress.recording import Sound
+from tests.unit.commands.stress.conftest import RATE_HZ, recording
 
 
-@pytest.mark.parametrize("percent", Clipping.severities)
+@pytest.mark.parametrize("percent", DEGRADATIONS["clipping"].severities)
 def test_as_many_samples_are_clipped_as_it_says(percent: float) -> None:
     audio = np.random.default_rng(0).standard_normal(RATE_HZ).astype(np.float32)
-    changed = Clipping().apply(heard(audio), percent)
+    changed = clip_peaks(recording(audio), percent)
     assert 100 * np.mean(changed != audio) == pytest.approx(percent, abs=0.1)
     assert np.abs(changed).max() < np.abs(audio).max()
 
 
 @pytest.mark.parametrize(("gain_db", "factor"), [(-20.0, 0.1), (20.0, 10.0)])
 def test_gain_scales_without_clipping(speech: Sound, gain_db: float, factor: float) -> None:
-    kind = Louder() if gain_db > 0 else Quieter()
-    assert gain_db in kind.severities
-    np.testing.assert_allclose(kind.apply(heard(speech), gain_db), factor * speech, rtol=1e-5)
+    assert gain_db in DEGRADATIONS["louder" if gain_db > 0 else "quieter"].severities
+    np.testing.assert_allclose(change_level(recording(speech), gain_db), factor * speech, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("seconds", "samples"), [(0.25, 12000), (0.5, 16000), (1.0, 24000), (1.5, 32000), (2.0, 40000)]
 )
 def test_truncation_counts_from_where_speech_begins(speech: Sound, seconds: float, samples: int) -> None:
-    changed = Truncation().apply(heard(speech), seconds)  # speech begins after 0.5 s
+    changed = truncate(recording(speech), seconds)  # speech begins after 0.5 s
     np.testing.assert_array_equal(changed, speech[:samples])
 
 
 def test_truncation_leaves_a_shorter_clip_whole() -> None:
     audio = np.ones(RATE_HZ // 10, np.float32)
-    np.testing.assert_array_equal(Truncation().apply(heard(audio), 0.25), audio)
+    np.testing.assert_array_equal(truncate(recording(audio), 0.25), audio)
 
 
 def test_onset_is_the_first_frame_that_is_not_much_quieter_than_the_loudest() -> None:

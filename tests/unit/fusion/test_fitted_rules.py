@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from lightning_emorec.fusion import LogLinear
-from lightning_emorec.fusion.across_actors import fuse_across_actors
+from lightning_emorec.fusion.fitted_rules import fuse_across_actors
 from lightning_emorec.types import UNLABELLED
 
 ACTORS = ["a", "a", "b", "b", "c", "c"]
