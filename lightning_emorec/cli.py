@@ -119,7 +119,9 @@ class EmorecCLI(LightningCLI):
         if issubclass(branch_class(plain["model"]), ClosedFormBranch):
             self.processes = Processes.taken_from(config.trainer)
         seed_everything(
-            draw_seed(config.seed_everything, 0, config.model.class_path) % 2**32, workers=True, verbose=False
+            draw_seed(config.seed_everything, 0, branch_class(plain["model"]).seed_name) % 2**32,
+            workers=True,
+            verbose=False,
         )
 
     def after_instantiate_classes(self) -> None:

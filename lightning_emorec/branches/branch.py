@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -36,10 +36,19 @@ class Branch(LightningModule, ABC):
         hears: What training needs of the audio; the datamodule spares itself the rest.
         results: The logits of each part that was looped over, whole; of the training part by `predict`.
         embed_size: Width of what `embed` gives, for a branch that has it.
+        seed_name: What the seed of a fit is drawn from, beside the run's seed. A class of this package keeps it
+            wherever its module goes: another name would mean other first weights.
     """
 
     hears: Literal["augmented", "plain", "nothing"] = "nothing"
     embed_size: int
+    seed_name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "seed_name" not in vars(cls):
+            own = cls.__module__.startswith("lightning_emorec.")
+            cls.seed_name = f"{'lightning_emorec.branches' if own else cls.__module__}.{cls.__qualname__}"
 
     def __init__(self, tasks: Tasks) -> None:
         super().__init__()

@@ -60,6 +60,8 @@ class FusionModule(ClosedFormBranch):
         EmorecError: No branches, or a branch whose spec is wrong.
     """
 
+    seed_name = "lightning_emorec.fusion.FusionModule"
+
     def __init__(
         self,
         tasks: Tasks,
