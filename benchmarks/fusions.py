@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from lightning_emorec.commands.crossval.collect import branch_file
-from lightning_emorec.commands.crossval.logits import select
 from lightning_emorec.fusion import Average, FusionRule, LogLinear, MaxConfidence, Weighted
 from lightning_emorec.part_logits import PartLogits
 
@@ -122,7 +121,7 @@ def _both(cell: Path, names: list[str], way: Literal["val", "inner"]) -> tuple[K
     known = {name: PartLogits.load(branch_file(cell, name, way)) for name in names}
     ids = known[names[0]].clip_ids
     test = {name: PartLogits.load(branch_file(cell, name, "test")) for name in names}
-    return {name: select(part, ids) for name, part in known.items()}, test
+    return {name: part.select(ids) for name, part in known.items()}, test
 
 
 def _alone(part: PartLogits, task: str) -> tuple[Tensor, Tensor]:

@@ -8,16 +8,13 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
-from types import FrameType
 from typing import get_type_hints
 
 from lightning_emorec.errors import FULL_DISK, EmorecError, Stopped
+from lightning_emorec.jobs.signals import STOPS, stopped_by
 
 VERBS: dict[str, str] = {
     "compare": "lightning_emorec.commands.compare:compare",
@@ -26,9 +23,6 @@ VERBS: dict[str, str] = {
     "sweep": "lightning_emorec.commands.sweep.verb:sweep",
 }
 """Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
-
-STOPS = (signal.SIGTERM, signal.SIGUSR1)
-"""What a scheduler sends before it ends a process: when it is pre-empted, and some time before its limit."""
 
 WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")
 """How torch tells that a loader's process is gone."""
@@ -54,7 +48,7 @@ def main(args: list[str] | None = None) -> object:
     args = sys.argv[1:] if args is None else args
     # Threads that wait by spinning made training five times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with _stopped_by_signals():
+    with stopped_by(*STOPS):
         try:
             if args and args[0] in VERBS:
                 return _do(args[0], args[1:])
@@ -90,26 +84,6 @@ def _told(error: BaseException) -> tuple[str, int] | None:
     # The parser wraps what a constructor raises into its own error.
     ours = error.__cause__ if isinstance(error, ValueError) else error
     return (f"error: {ours}", 2) if isinstance(ours, EmorecError) else None
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let `STOPS` end this process as Ctrl-C does: what is half written goes, what is whole stays."""
-    if threading.current_thread() is not threading.main_thread():  # Python has no handlers elsewhere
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for which in STOPS:
-            signal.signal(which, signal.SIG_IGN)  # a second one must not break into the cleaning up
-        raise Stopped(signal.Signals(number))
-
-    before = [signal.signal(which, stop) for which in STOPS]
-    try:
-        yield
-    finally:
-        for which, handler in zip(STOPS, before, strict=True):
-            signal.signal(which, handler)
 
 
 def _do(verb: str, args: list[str]) -> object:

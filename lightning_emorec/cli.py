@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,8 @@ from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.jobs.environments import environments
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.loggers import loggers_of
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
@@ -185,7 +188,10 @@ class EmorecCLI(LightningCLI):
         """Train the refit of a run that is no fusion, whose branches have had theirs; this ends the run."""
         if self.refit_config is not None:
             name, refit = next(iter(self.plan.refits.items()))
-            train_branch(f"{name} (refit)", self.refit_config, refit.folder, None, self.plan.folder)
+            train = partial(
+                train_branch, f"{name} (refit)", self.refit_config, refit.folder, refit_of=self.plan.folder
+            )
+            side_by_side([train], environments(jobs=1))
             mark_done(self.plan.folder)
 
     def _finish(self, before_refit: BeforeRefit | None = None) -> None:

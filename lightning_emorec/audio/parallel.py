@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from lightning_emorec.progress import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,11 +35,8 @@ def run_threads(
         label: Stands before the progress bar.
     """
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        # On a terminal the bar goes when it is done; in a log its last state stays.
-        transient = get_console().is_terminal
-        with Progress(*columns, transient=transient, disable=len(items) < SHOW_FROM) as progress:
+        with progress_bar(show=len(items) >= SHOW_FROM) as progress:
             task = progress.add_task(label, total=len(items))
             for start in range(0, len(items), AT_ONCE):
                 futures = {pool.submit(work, item): item for item in items[start : start + AT_ONCE]}

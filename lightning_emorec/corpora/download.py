@@ -12,9 +12,10 @@ from urllib.request import Request, urlopen
 
 import pooch
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import DownloadColumn
 
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.progress import progress_bar, track
 
 _TIMEOUT_S = 30.0
 _BLOCK_BYTES = 1 << 16
@@ -99,8 +100,7 @@ def _fetch(archive: Archive, folder: Path) -> Path:
 def _complete(archive: Archive, part: Path) -> None:
     """Append to the `.part` file until it is whole; a connection that gets no further ends it."""
     part.touch()
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with progress_bar(count=DownloadColumn()) as progress:
         task = progress.add_task(archive.name, total=archive.size_bytes)
         while (before := part.stat().st_size) < archive.size_bytes:
             reason = "the connection closed early"
@@ -157,7 +157,7 @@ def _unpack(path: Path, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
     try:
         with zipfile.ZipFile(path) as file:
-            for member in track(file.infolist(), f"Unpacking {path.name}", console=Console(stderr=True)):
+            for member in track(file.infolist(), f"Unpacking {path.name}"):
                 file.extract(member, temporary)
         temporary.rename(folder / path.stem)
     finally:

@@ -6,13 +6,12 @@ import logging
 import os
 from pathlib import Path
 
-from filelock import FileLock
-
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.disk import writing
 from lightning_emorec.corpora.download import Archive, install
 from lightning_emorec.corpora.naming import SUFFIXES, RavdessName, ravdess_tasks
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.locks import lock
 from lightning_emorec.types import Clip, Tasks
 
 _log = logging.getLogger(__name__)
@@ -67,11 +66,9 @@ class Ravdess(Corpus):
             return
         if not self.download:
             raise self._no_clips("set --data.corpus.download true")
-        with writing(self.root, ARCHIVE.needed_bytes):
-            self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / ".download.lock"):
-                if not self._files():
-                    install(ARCHIVE, self.root)
+        with writing(self.root, ARCHIVE.needed_bytes), lock(self.root / ".download.lock"):
+            if not self._files():
+                install(ARCHIVE, self.root)
 
     def clips(self) -> list[Clip]:
         """List the clips of speech, sorted by id, which is the file name without its suffix.

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.disk import writing
@@ -20,6 +18,7 @@ from lightning_emorec.corpora.naming import EMOTIONS, INTENSITIES, SEXES, Ravdes
 from lightning_emorec.corpora.phones import STATEMENTS, segments
 from lightning_emorec.corpora.voices import RATE_HZ, speak
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.progress import track
 from lightning_emorec.types import Clip, Tasks
 
 _log = logging.getLogger(__name__)
@@ -133,7 +132,7 @@ class Synthetic(Corpus):
             actor: draw_voice(SEXES[(actor - 1) % 2], self._rng(_VOICE, actor))
             for actor in range(1, self.actors + 1)
         }
-        for name in track(names, "Generating SYNTHETIC speech", console=Console(stderr=True)):
+        for name in track(names, "Generating SYNTHETIC speech"):
             emotion, intensity = EMOTIONS.index(name.emotion), INTENSITIES.index(name.intensity)
             rng = self._rng(_TAKE, name.actor, emotion, intensity, name.statement, name.repetition)
             manner = draw_manner(voices[name.actor], name.emotion, name.intensity, rng)

@@ -11,14 +11,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from lightning_emorec.errors import EmorecError
-
-# What makes Lightning or torch take a process for one of several.
-_OF_A_GROUP = {
-    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK"),
-    *("ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR", "MASTER_PORT"),
-    *("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"),
-}
-_OF_TORCHRUN = "TORCHELASTIC_"
+from lightning_emorec.jobs.environments import environment_alone
 
 
 @dataclass(frozen=True)
@@ -100,15 +93,6 @@ def _count(devices: Any) -> int:
     if isinstance(devices, list):
         return len(devices)
     return len(devices.split(",")) if isinstance(devices, str) and "," in devices else int(devices)
-
-
-def environment_alone(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for a process that is no part of the group that this one is in."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in _OF_A_GROUP and not name.startswith(_OF_TORCHRUN)
-    }
 
 
 def environment_of_child(environment: Mapping[str, str], port: int) -> dict[str, str]:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Value
+from lightning_emorec.progress import progress_bar
 from lightning_emorec.types import Clip
 
 log = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class FeatureCache:
         if not missing:
             return
         path = self._path(feature.stored_as)
-        with closing(_open(path)) as connection, _progress(show) as progress:
+        with closing(_open(path)) as connection, progress_bar(show=show) as progress:
             values = feature.compute(list(missing.values()), audio)
             tracked = progress.track(values, total=len(missing), description=feature.activity)
             for digest, value in zip(missing, tracked, strict=True):
@@ -180,11 +179,6 @@ def _unusable(path: Path, reason: str) -> EmorecError:
 def _code(error: sqlite3.DatabaseError) -> int:
     """SQLite's primary result code; the higher bits of the extended one tell details."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _progress(show: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not show)
 
 
 def _pack(value: Value) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import urllib.error
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features.file_digest import sha256
+from lightning_emorec.locks import lock
 
 if TYPE_CHECKING:
     from whisper import Whisper
@@ -113,10 +113,7 @@ def _one_download(url: str | None) -> Iterator[None]:
     if url is None or _is_downloaded(url):
         yield
         return
-    folder = _download_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{Path(url).name}.lock").open("w", encoding="utf8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with lock(_download_folder() / f"{Path(url).name}.lock"):
         yield
 
 

@@ -1,1 +1,1 @@
-"""`fit`s in child processes."""
+"""Runs `fit`s in child processes, several at a time, and stops them when this process is asked to stop."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.locks import Lock, lock, try_lock
 
 log = logging.getLogger(__name__)
 
 FINGERPRINT = "fingerprint"
 DONE = "done"
 LOCK = "lock"
+
+Held = TypeVar("Held", Lock, Lock | None)
 
 
 def is_done(folder: Path) -> bool:
@@ -46,18 +48,31 @@ def claim_run_folder(runs: Path, name: str, fingerprint: str, held: ExitStack) -
     number = 1
     while True:
         folder = runs / (name if number == 1 else f"{name}-{number}")
-        with ExitStack() as attempt:
-            if attempt.enter_context(_lock(folder, wait=False)) and _is_ours(folder, fingerprint):
-                held.enter_context(attempt.pop_all())
-                return folder
+        if (taken := try_lock_folder(folder)) is not None:
+            with ExitStack() as attempt:
+                attempt.enter_context(taken)
+                if _is_ours(folder, fingerprint):
+                    held.enter_context(attempt.pop_all())
+                    return folder
         number += 1
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder; waits for one that is in it."""
-    with _lock(folder, wait=True):
-        yield
+def lock_folder(folder: Path) -> Lock:
+    """Keep other processes out of a run folder; waits for one that holds it.
+
+    Raises:
+        EmorecError: The folder cannot be written.
+    """
+    return _lock_in(folder, lock)
+
+
+def try_lock_folder(folder: Path) -> Lock | None:
+    """Keep other processes out of a run folder; None if one of them holds it.
+
+    Raises:
+        EmorecError: The folder cannot be written.
+    """
+    return _lock_in(folder, try_lock)
 
 
 def _is_ours(folder: Path, fingerprint: str) -> bool:
@@ -73,30 +88,9 @@ def _is_ours(folder: Path, fingerprint: str) -> bool:
     return True
 
 
-def open_lock(folder: Path) -> IO[str]:
-    """The file that a folder is locked by, which is made with it.
-
-    Raises:
-        EmorecError: The folder cannot be written.
-    """
+def _lock_in(folder: Path, lock_file: Callable[[Path], Held]) -> Held:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / LOCK).open("w", encoding="utf8")
+        return lock_file(folder / LOCK)
     except OSError as error:
         found = f"{folder}: {error.strerror}"
         raise EmorecError("a folder for runs that can be written", found, "choose another --runs") from error
-
-
-@contextmanager
-def _lock(folder: Path, wait: bool) -> Iterator[bool]:
-    """Yield whether the lock is held. It goes with the process: a killed run leaves none behind."""
-    with open_lock(folder) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                yield False
-                return
-            log.warning("another process is at work in %s: waiting for it", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield True

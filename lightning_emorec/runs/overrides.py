@@ -83,7 +83,7 @@ def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -
     """
     names = list(branches)
     found: dict[str, dict[str, Any]] = {}
-    for key, value in _flat(overrides):
+    for key, value in flat(overrides):
         name, _, rest = key.partition(".")
         if name not in names or not rest:
             raise EmorecError(
@@ -130,9 +130,10 @@ def _checked(chain: list[Namespace]) -> list[Namespace]:
     return checked
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key -> value of a nested config; an empty dict is a value."""
     for key, value in nested.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -25,7 +25,9 @@ from lightning_emorec.branches import (
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.rendezvous import Leader
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.jobs.children import side_by_side
+from lightning_emorec.jobs.child import Work
+from lightning_emorec.jobs.environments import Environment, environments
+from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.wandb_run import check_logger
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.folder import claim_run_folder
@@ -114,17 +116,18 @@ def _decide_fusion(
     store = _Store(Path(config["runs"]), leader, jobs)
     joined = describe_joined_clips(data) if config["refit"] else None
 
-    def trained(name: str) -> tuple[Path, Refit | None]:
-        first = store.trained(name, branches[name], prints[name])
+    def trained(name: str, environment: Environment) -> Work[tuple[Path, Refit | None]]:
+        first = yield from store.trained(name, branches[name], prints[name], environment)
         if joined is None:
             return first, None
         run = refit_run(branches[name], first)
         print_ = fingerprint(run, joined, branch_origins(specs[name]))
-        again = store.trained(name, run, print_, refit_of=first)
+        again = yield from store.trained(name, run, print_, environment, refit_of=first)
         return first, Refit(again, run["trainer"]["max_epochs"])
 
     started = time.monotonic()
-    made = dict(zip(names, side_by_side([partial(trained, name) for name in names], jobs), strict=True))
+    tasks = [partial(trained, name) for name in names]
+    made = dict(zip(names, side_by_side(tasks, environments(jobs)), strict=True))
     if store.seconds:  # less than their sum, where several were trained at a time
         store.seconds["branches"] = time.monotonic() - started
     folders = {name: first for name, (first, _) in made.items()}
@@ -159,11 +162,14 @@ class _Store:
         self.jobs = jobs
         self.seconds: dict[str, float] = {}
 
-    def trained(self, name: str, config: Config, print_: str, refit_of: Path | None = None) -> Path:
+    def trained(
+        self, name: str, config: Config, print_: str, environment: Environment, refit_of: Path | None = None
+    ) -> Work[Path]:
         folder = self.runs / BRANCHES / f"{name}-{print_}"
         label = f"{name} (refit)" if refit_of else name
         run = {**config, "runs": str(self.runs), "name": f"{BRANCHES}/{folder.name}"}
-        if spent := train_branch(label, run, folder, self.leader, refit_of, self.jobs):
+        training = train_branch(label, run, folder, environment, self.leader, refit_of, self.jobs > 1)
+        if spent := (yield from training):
             self.seconds[f"branch {label}"] = spent
         return folder
 

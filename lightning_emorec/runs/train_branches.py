@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +13,10 @@ import yaml
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.audio import paths_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio
-from lightning_emorec.distributed.launch import environment_alone
 from lightning_emorec.distributed.rendezvous import Leader
 from lightning_emorec.errors import EmorecError, UnavailableError
-from lightning_emorec.jobs.children import run_fit
+from lightning_emorec.jobs.child import LOG, Child, Work, fit_command
+from lightning_emorec.jobs.environments import Environment
 from lightning_emorec.runs.folder import is_done
 from lightning_emorec.runs.leakage import taught_on
 from lightning_emorec.runs.overrides import override
@@ -27,9 +26,6 @@ from lightning_emorec.splits import Parts
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
-
-LOG = "fit.log"
-"""In a branch's folder: what its `fit` said, if it was not the only one."""
 
 # What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
 SHARED_DATA = (
@@ -140,21 +136,22 @@ def train_branch(
     name: str,
     config: Config,
     folder: Path,
-    leader: Leader | None,
+    environment: Environment,
+    leader: Leader | None = None,
     refit_of: Path | None = None,
-    jobs: int = 1,
-) -> float:
+    in_background: bool = False,
+) -> Work[float]:
     """Train a branch in a child process, unless its folder is done.
 
     Args:
         name: Of the branch.
         config: Of its run.
         folder: Of its run.
+        environment: Of the child.
         leader: To the other processes, where several were started together: each has a child, and these train
             the branch together.
         refit_of: Folder of the run that this one is the refit of.
-        jobs: How many are trained at a time. If there are others, the child writes what it says into its folder, and
-            takes its share of the cores.
+        in_background: Write the child's output into the folder, as where several are trained at a time.
 
     Returns:
         Seconds spent; 0 if the branch was there.
@@ -165,19 +162,20 @@ def train_branch(
     if is_done(folder):
         log.info("branch %s: reused from %s", name, folder)
         return 0.0
-    log_file = folder / LOG if jobs > 1 else None
+    log_file = folder / LOG if in_background else None
     log.info("branch %s: training in %s", name, log_file or folder)
     if log_file:
         config = {**config, "trainer": {**config["trainer"], "enable_progress_bar": False}}
     write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
-    environment = leader.fit_environment(folder) if leader else environment_alone(os.environ)
+    if leader:
+        environment = leader.fit_environment(folder)
     warnings = taught_on(config["model"], config["data"]["corpus"])
     plan = RunPlan(folder, warnings=warnings, refit_of=refit_of)
-    environment[PLAN_VARIABLE] = plan.as_text()
-    if jobs > 1:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    code = run_fit(folder / "config.yaml", environment, log_file)
+    command = fit_command("--config", str(folder / "config.yaml"))
+    code = yield from Child(
+        command, {**environment, PLAN_VARIABLE: plan.as_text()}, log_file, title=f"branch {name}"
+    ).until_ended()
     if code:
         raise EmorecError(
             f"branch {name} to finish",

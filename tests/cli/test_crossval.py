@@ -14,7 +14,9 @@ import yaml
 
 from lightning_emorec.__main__ import main
 from lightning_emorec.commands.crossval import CrossvalResults, System
-from lightning_emorec.commands.crossval.work import Work
+from lightning_emorec.commands.crossval.run import FoldWorker
+from lightning_emorec.jobs.child import Work
+from lightning_emorec.jobs.environments import Environment
 from lightning_emorec.part_logits import PartLogits
 from tests.cli.conftest import Project, make_project
 
@@ -93,10 +95,10 @@ def test_arguments_after_the_dashes_reach_every_fit(done: Project) -> None:
 def test_a_second_call_starts_no_fit_and_finds_the_same(
     done: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(work: Work) -> bool:
-        raise AssertionError(f"{work.cell.name} was started again")
+    def refuse(worker: FoldWorker, environment: Environment) -> Work[None]:
+        raise AssertionError(f"{worker.label} was started again")
 
-    monkeypatch.setattr(Work, "advance", refuse)
+    monkeypatch.setattr(FoldWorker, "run", refuse)
     before = (folder(done) / "crossval.json").read_text()
     again(done)
     assert (folder(done) / "crossval.json").read_text() == before
@@ -120,4 +122,4 @@ def test_what_crossval_decides_cannot_be_passed_on(
 ) -> None:
     with pytest.raises(SystemExit):
         crossval(project, "--", "--data.split=split.yaml")
-    assert "leave it out after --" in capsys.readouterr().err
+    assert "remove --data.split after --" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.crossval.cells import Cell, Step
+from lightning_emorec.commands.crossval.jobs import FitStep, FoldJob
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.results import wall_s
 from lightning_emorec.part_logits import PartLogits
@@ -20,7 +20,7 @@ CELL = "cell.json"
 Source = Literal["val", "test", "inner"]
 
 
-def is_collected(cell: Cell) -> bool:
+def is_collected(cell: FoldJob) -> bool:
     """Whether the cell's folder holds all that this cell would compute."""
     file = cell.folder / CELL
     return file.is_file() and json.loads(file.read_text(encoding="utf8"))["fingerprint"] == cell.fingerprint
@@ -31,7 +31,7 @@ def branch_file(cell_folder: Path, branch: str, source: Source) -> Path:
     return cell_folder / "logits" / source / f"{branch}.pt"
 
 
-def collect(cell: Cell) -> None:
+def collect(cell: FoldJob) -> None:
     """Copy the logits, join those of the inner folds, and write cell.json last.
 
     Raises:
@@ -63,7 +63,7 @@ def collect(cell: Cell) -> None:
     write_atomically(cell.folder / CELL, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _tested_folder(cell: Cell, branch: str) -> Path:
+def _tested_folder(cell: FoldJob, branch: str) -> Path:
     """Where a branch's test logits are: in the folder of its refit, if the run has refitted it."""
     folder = cell.stores[branch]
     refits = _metrics(cell.run.folder).get("refit", {})
@@ -71,7 +71,7 @@ def _tested_folder(cell: Cell, branch: str) -> Path:
     return folder.with_name(refit["folder"]) if refit else folder
 
 
-def _load(file: Path, clips: Sequence[Clip], run: Step) -> PartLogits:
+def _load(file: Path, clips: Sequence[Clip], run: FitStep) -> PartLogits:
     logits = PartLogits.load(file)
     if logits.clip_ids != [clip.id for clip in clips]:
         # The folder of a branch keeps the logits of the last test only; another run tested on other actors.
@@ -80,7 +80,7 @@ def _load(file: Path, clips: Sequence[Clip], run: Step) -> PartLogits:
     return logits
 
 
-def _seconds(cell: Cell) -> dict[str, float]:
+def _seconds(cell: FoldJob) -> dict[str, float]:
     """`fit` and `inner NAME` -> wall time that they took when they were computed; a fused `fit` counts its refits."""
     spent = {
         "fit": [cell.run.folder],

@@ -1,4 +1,4 @@
-"""Whom each outer fold tests on, and how its other actors are dealt again for out-of-fold logits."""
+"""The actors of each outer fold, and the inner folds over its other actors for out-of-fold logits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning_emorec.splits import TEST_ACTORS, ActorLists, Folds, KFold, Parts
 from lightning_emorec.types import Clip
 
 Folding = Scheme | int
-"""A published scheme, or a number of folds over the actors that are there."""
+"""A published scheme, or a number of folds over the actors of the corpus."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def some_split() -> dict[str, Any]:
 
 
 def inner_folds(outer: Fold, count: int, val_actors: int) -> list[Fold]:
-    """Deal the training and validation actors of an outer fold into folds of their own, balanced by sex.
+    """Divide the training and validation actors of an outer fold into inner folds, balanced by sex.
 
-    Each inner fold is what a branch trained on the others is judged on; validation actors come from the
+    A branch trained on the others is tested on each inner fold; validation actors come from the
     others, as large a share of them as in the outer fold (rounded down, at least one).
 
     Args:
@@ -75,7 +75,7 @@ def inner_folds(outer: Fold, count: int, val_actors: int) -> list[Fold]:
     smallest = len(actors) - -(-len(actors) // count)  # actors besides those of the largest fold
     if smallest < 2:
         found = f"{len(actors)} actors besides those of a test fold"
-        raise EmorecError(f"actors for {count} inner folds", found, "set fewer --inner (0 leaves them out)")
+        raise EmorecError(f"actors for {count} inner folds", found, "set a smaller --inner (0 for none)")
     return [_inner_fold(clips, index, count, val_actors) for index in range(count)]
 
 

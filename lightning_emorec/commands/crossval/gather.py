@@ -11,8 +11,8 @@ import yaml
 
 from lightning_emorec.commands.crossval.collect import CELL, branch_file
 from lightning_emorec.commands.crossval.fuse import fuse, rules_of
-from lightning_emorec.commands.crossval.plan import CONFIG, PLAN
 from lightning_emorec.commands.crossval.results import CellResults, CrossvalResults, System, Way
+from lightning_emorec.commands.crossval.study import CONFIG, PLAN
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionRule
 from lightning_emorec.part_logits import PartLogits

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from lightning_emorec.audio import AudioStore, with_audio
 from lightning_emorec.branches import Branch
@@ -25,6 +24,7 @@ from lightning_emorec.commands.stress.table import print_stress
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.progress import progress_bar
 from lightning_emorec.run_paths import solved_on_file
 from lightning_emorec.types import UNLABELLED, Part
 
@@ -116,10 +116,7 @@ class StressTest:
 
     def _degraded(self, wanted: Sequence[Degradation]) -> Iterator[ConditionResult]:
         listeners = {name: branch for name, branch in self.branches.items() if branch.needs_audio}
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        console = Console(stderr=True)
-        # On a terminal the bar goes when it is done; in a log its last states stay.
-        with Progress(*columns, console=console, transient=console.is_terminal) as progress:
+        with progress_bar() as progress:
             steps = progress.add_task("stress", total=sum(len(one.severities) for one in wanted))
             for degradation in wanted:
                 figures: dict[str, Figures] = {}

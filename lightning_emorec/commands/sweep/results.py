@@ -10,9 +10,9 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.sweep.attempt import RUN
 from lightning_emorec.commands.sweep.file import Goal
 from lightning_emorec.commands.sweep.study import SharedStudy
+from lightning_emorec.commands.sweep.trial import RUN
 from lightning_emorec.evaluation.writers import as_csv
 
 BEST = "best.yaml"

@@ -1,4 +1,4 @@
-"""A study on disk, which several processes share: what was tried, what is being tried, what came out."""
+"""A study on disk, which several processes share: its trials, and which process runs which."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import itertools
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
@@ -18,10 +16,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.commands.crossval.lock import try_lock
 from lightning_emorec.commands.sweep.file import Hyperband, SweepFile
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.runs.folder import locked
+from lightning_emorec.locks import Lock
+from lightning_emorec.runs.folder import lock_folder, try_lock_folder
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +32,18 @@ SAMPLERS: dict[str, Sampler] = {"bayes": "tpe", "grid": "grid", "random": "rando
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A trial that this process is to run, and nobody else.
+class TrialLease:
+    """A trial that this process alone may run.
 
     Attributes:
         trial: Of the study.
-        folder: Its own, within that of the sweep.
-        lock: Held while it runs; goes with the process, so that a killed one's trial is taken up by another.
+        folder: The trial's, within that of the sweep.
+        lock: Held while it runs; it ends with the process, so that another one continues the trial of a killed one.
     """
 
     trial: Trial
     folder: Path
-    lock: IO[str]
+    lock: Lock
 
 
 class SharedStudy:
@@ -96,11 +94,9 @@ class SharedStudy:
             points = self._lay_out_grid() if sampler == "grid" else trials
         self.wanted = min(trials, points)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes from claiming a trial and from writing what all of them write."""
-        with locked(self.folder):
-            yield
+    def locked(self) -> Lock:
+        """Keep other processes from claiming a trial and from writing the files that all of them write."""
+        return lock_folder(self.folder)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -109,7 +105,7 @@ class SharedStudy:
 
     @property
     def ended(self) -> list[FrozenTrial]:
-        """Those that came to an end, whichever."""
+        """Those that are done, stopped early or failed."""
         return [trial for trial in self.trials if trial.state.is_finished()]
 
     @property
@@ -118,16 +114,18 @@ class SharedStudy:
         whole = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
         return self.study.best_trial if whole else None
 
-    def claim(self) -> Claim | None:
-        """A trial that a killed process left half-run, else a new one; None where there is nothing left to begin."""
+    def claim(self) -> TrialLease | None:
+        """A trial that a killed process left unfinished, else a new one; None where none is left."""
         with self.locked():
             begun = self.trials
             for frozen in begun:
-                if frozen.state == TrialState.RUNNING and (lock := try_lock(self.folder_of(frozen.number))):
+                if frozen.state == TrialState.RUNNING and (
+                    lock := try_lock_folder(self.folder_of(frozen.number))
+                ):
                     trial = Trial(self.study, frozen._trial_id)
                     if frozen.params.keys() == self.file.space.keys():
-                        log.info("going on with trial %d", frozen.number)
-                        return Claim(trial, self.folder_of(frozen.number), lock)
+                        log.info("continuing trial %d", frozen.number)
+                        return TrialLease(trial, self.folder_of(frozen.number), lock)
                     lock.close()
                     trial.set_user_attr("reason", "killed before it began")
                     self.study.tell(trial, state=TrialState.FAIL)
@@ -135,24 +133,24 @@ class SharedStudy:
                 return None
             self.study.sampler = self._sampler_for(len(begun))
             trial = self.study.ask(self.file.space)
-            lock = try_lock(self.folder_of(trial.number))
+            lock = try_lock_folder(self.folder_of(trial.number))
             if lock is None:
                 raise RuntimeError(f"{self.folder_of(trial.number)} is locked before its trial began")
-            return Claim(trial, self.folder_of(trial.number), lock)
+            return TrialLease(trial, self.folder_of(trial.number), lock)
 
     def folder_of(self, number: int) -> Path:
         """The folder of a trial."""
         return self.folder / "trials" / f"{number:04d}"
 
     def _sampler_for(self, number: int) -> optuna.samplers.BaseSampler:
-        """Its own for each trial: a sampler that is seeded once would draw the same again when a sweep goes on."""
+        """A new one for each trial: one that is seeded once would draw the same again when a sweep is continued."""
         seed = self._seed * 1_000_003 + number
         if self._sampler == "tpe":
             return optuna.samplers.TPESampler(seed=seed)
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _lay_out_grid(self) -> int:
-        """Queue every combination; how many there are."""
+        """Queue every combination; return their number."""
         values = {}
         for name, of in self.file.space.items():
             if isinstance(of, CategoricalDistribution):
@@ -169,7 +167,7 @@ class SharedStudy:
         return len(points)
 
     def _begin(self, fit_args: list[str]) -> None:
-        """Note what is swept, or check that it is what was begun."""
+        """Write the sweep's settings, or check that they are those it was begun with."""
         now = {
             "metric": self.file.metric,
             "goal": self.file.goal,
@@ -185,7 +183,7 @@ class SharedStudy:
             return
         before = json.loads(note.read_text(encoding="utf8"))
         if changed := [key for key, value in json.loads(json.dumps(now)).items() if before.get(key) != value]:
-            expected = f"what {self.folder} was begun with"
+            expected = f"the settings that {self.folder} was begun with"
             raise EmorecError(
                 expected, f"another {', '.join(changed)}", "choose another --name, or delete the folder"
             )

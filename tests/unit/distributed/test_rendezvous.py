@@ -11,9 +11,8 @@ import pytest
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch.distributed import HashStore
 
-from lightning_emorec.distributed import rendezvous as agree
 from lightning_emorec.distributed.launch import Launch
-from lightning_emorec.distributed.rendezvous import Leader, follow, meet
+from lightning_emorec.distributed.rendezvous import Leader, agree, follow, meet
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.runs.folder import mark_done
 from lightning_emorec.runs.plan import PLAN_VARIABLE, RunPlan

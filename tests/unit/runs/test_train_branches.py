@@ -84,19 +84,23 @@ def test_an_override_of_what_the_fused_run_decides_is_refused(key: str) -> None:
 def test_a_branch_s_own_run_is_told_that_its_weights_were_taught_on_the_corpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: dict[str, str] = {}
+    given: dict[str, str] = {}
 
-    def run_fit(config: Path, environment: dict[str, str], log_file: Path | None) -> int:
-        told.update(environment)
-        return 0
+    class Finished:
+        def __init__(self, command: list[str], environment: dict[str, str], *_: object, **__: object) -> None:
+            given.update(environment)
 
-    monkeypatch.setattr("lightning_emorec.runs.train_branches.run_fit", run_fit)
+        def until_ended(self) -> list[object]:
+            return []  # yields nothing
+
+    monkeypatch.setattr("lightning_emorec.runs.train_branches.Child", Finished)
     config = {
         "model": {"class_path": "B", "init_args": {"weights": "emotion2vec/emotion2vec_plus_base"}},
         "data": {"corpus": {"class_path": "lightning_emorec.corpora.Ravdess"}},
     }
-    train_branch("b", config, tmp_path / "b-refit", None, refit_of=tmp_path / "b")
-    plan = RunPlan.of_text(told[PLAN_VARIABLE])
+    for _ in train_branch("b", config, tmp_path / "b-refit", {}, refit_of=tmp_path / "b"):
+        pass
+    plan = RunPlan.of_text(given[PLAN_VARIABLE])
     assert "was trained on Ravdess" in plan.warnings[0]
     assert (plan.folder, plan.refit_of) == (tmp_path / "b-refit", tmp_path / "b")
 

@@ -1,4 +1,4 @@
-"""A made-up subject of twelve actors, and a made-up cross-validation on disk."""
+"""A made-up model of twelve actors, and a made-up cross-validation on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.commands.crossval.collect import branch_file
-from lightning_emorec.commands.crossval.subject import Subject
+from lightning_emorec.commands.crossval.model_spec import ModelSpec
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Clip
 
@@ -29,7 +29,7 @@ def ravdess(actors: range | list[int] = range(1, 25)) -> list[Clip]:
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def model(tmp_path: Path) -> ModelSpec:
     """Two branches over the first twelve actors."""
     data = {"corpus": {"class_path": "C"}, "batch_size": 4}
     branch = {"model": {"class_path": "B"}, "data": data, "trainer": {"max_epochs": 1}}
@@ -41,7 +41,7 @@ def subject(tmp_path: Path) -> Subject:
         "data": {"corpus": "c", "split": "s"},
         "trainer": {"max_epochs": 0},
     }
-    return Subject(
+    return ModelSpec(
         config=config,
         clips=ravdess(range(1, 13)),
         tasks=TASKS,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.commands.crossval.cells import Cell, Step
 from lightning_emorec.commands.crossval.collect import branch_file, collect
 from lightning_emorec.commands.crossval.folds import Fold
+from lightning_emorec.commands.crossval.jobs import FitStep, FoldJob
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.splits import Parts
@@ -21,17 +21,17 @@ def save(folder: Path, part: Part, right: bool) -> None:
     said([clip.id for clip in getattr(PARTS, part)], [0], [right]).save(logits_file(folder, part))
 
 
-def made_up_cell(folder: Path, stores: dict[str, Path], refits: dict[str, str]) -> Cell:
-    run = Step("fit", folder / "cell" / "run-1", {})
+def made_up_cell(folder: Path, stores: dict[str, Path], refits: dict[str, str]) -> FoldJob:
+    run = FitStep("fit", folder / "cell" / "run-1", {})
     run.folder.mkdir(parents=True)
     metrics = {"versions": {}, "seconds": {"fit": 2.0}}
     kept = {"refit": {name: {"folder": of, "epochs": 1} for name, of in refits.items()}} if refits else {}
     (run.folder / "metrics.json").write_text(json.dumps({**metrics, **kept}))
     fold = Fold(0, {}, PARTS)
-    return Cell(1, fold, folder / "cell", run, stores or {"run": run.folder}, {}, "print")
+    return FoldJob(1, fold, folder / "cell", run, stores or {"run": run.folder}, {}, "print")
 
 
-def is_right(cell: Cell, branch: str, part: Part) -> bool:
+def is_right(cell: FoldJob, branch: str, part: Part) -> bool:
     logits = PartLogits.load(branch_file(cell.folder, branch, part)).logits["mood"]  # type: ignore[arg-type]
     return bool(logits[0].argmax() == 0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lightning_emorec.commands.sweep import attempt
+from lightning_emorec.commands.sweep import trial
 from lightning_emorec.commands.sweep.file import SweepFile, read_sweep
 from lightning_emorec.commands.sweep.study import SharedStudy
 
@@ -90,4 +90,4 @@ def shared(tmp_path: Path, sweep_file: Callable[..., SweepFile]) -> Callable[...
 def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "fit.py"
     script.write_text(FIT, encoding="utf8")
-    monkeypatch.setattr(attempt, "FIT", [sys.executable, str(script)])
+    monkeypatch.setattr(trial, "fit_command", lambda *arguments: [sys.executable, str(script), *arguments])

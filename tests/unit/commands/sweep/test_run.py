@@ -33,7 +33,7 @@ def table(study: SharedStudy) -> list[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightning_emorec.commands.sweep.run.POLL_S", 0.02)
+    monkeypatch.setattr("lightning_emorec.jobs.pool.POLL_S", 0.02)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -1,4 +1,4 @@
-"""The `fit`s of one outer fold with one seed, and the folders they run in; a folder's name says what is computed."""
+"""The `fit`s of one outer fold with one seed, and their folders, whose names hold a hash of what is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightning_emorec.commands.crossval.folds import Fold, Folding, inner_folds
-from lightning_emorec.commands.crossval.subject import Config, Subject
+from lightning_emorec.commands.crossval.model_spec import Config, ModelSpec
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.runs.folder import is_done
@@ -26,7 +26,7 @@ class Options:
         folding: Outer folds.
         seeds: How many seeds, counted from the config's.
         inner: How many inner folds; 0 leaves out-of-fold fusion out.
-        single: Branches too dear for inner folds.
+        single: Branches without inner folds, which would take too long.
         val_actors: Validation actors of an outer fold.
     """
 
@@ -37,44 +37,42 @@ class Options:
     val_actors: int = 4
 
     def check(self, branches: Sequence[str]) -> None:
-        """Refuse numbers out of range and branches that there are not.
-
-        Raises:
-            EmorecError: See above.
-        """
+        """Refuse numbers out of range and unknown branches."""
         if self.seeds < 1:
             raise EmorecError("at least 1 seed", str(self.seeds), "set --seeds")
         if self.inner < 0 or self.inner == 1:
             raise EmorecError("at least 2 inner folds, or 0 for none", str(self.inner), "set --inner")
-        if strange := [name for name in self.single if name not in branches]:
-            raise EmorecError(f"branches among {list(branches)}", strange[0], "mend --single")
+        if unknown := [name for name in self.single if name not in branches]:
+            raise EmorecError(
+                f"branches among {', '.join(branches)}", unknown[0], "set --single to some of them"
+            )
 
 
 @dataclass(frozen=True)
-class Step:
+class FitStep:
     """One `fit`.
 
     Attributes:
         label: What it does, for the progress bar.
-        folder: Its run folder, which holds nothing else: the name says what it computes.
+        folder: Its run folder, which is named after a hash of what is computed and holds nothing else.
         config: Of the `fit`.
-        handed_over: Makes the `fit` take the folder as it is, and wait for another process that is in it.
+        plan: Makes the `fit` use the folder as it is, and wait for another process that uses it; None lets it plan.
     """
 
     label: str
     folder: Path
     config: Config
-    handed_over: RunPlan | None = None
+    plan: RunPlan | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether it came to its end and was tested."""
+        """Whether it is finished and was tested."""
         return is_done(self.folder) and logits_file(self.folder, "test").is_file()
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One outer fold with one seed.
+class FoldJob:
+    """What is computed for one outer fold with one seed.
 
     Attributes:
         seed: Of every `fit` in it.
@@ -89,9 +87,9 @@ class Cell:
     seed: int
     fold: Fold
     folder: Path
-    run: Step
+    run: FitStep
     stores: dict[str, Path]
-    inner: dict[str, list[Step]]
+    inner: dict[str, list[FitStep]]
     fingerprint: str
 
     @property
@@ -100,61 +98,68 @@ class Cell:
         return self.folder.name
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[FitStep]:
         """All `fit`s, the outer one first."""
         return [self.run, *(step for steps in self.inner.values() for step in steps)]
 
 
 @dataclass(frozen=True)
-class CellMaker:
-    """Makes cells in `folder`, a cross-validation's, within `runs`, where trained branches are kept."""
+class FoldJobFactory:
+    """Makes the jobs of a cross-validation.
 
-    subject: Subject
+    Attributes:
+        model: What is cross-validated.
+        options: How.
+        folder: Of the cross-validation, within `runs`.
+        runs: Folder of all runs, where trained branches are kept.
+    """
+
+    model: ModelSpec
     options: Options
     folder: Path
     runs: Path
 
-    def cell(self, fold: Fold, seed: int) -> Cell:
-        """The cell of an outer fold and a seed."""
-        subject = self.subject
-        described = subject.describe(fold.parts)
-        prints = {name: subject.branch_fingerprint(name, seed, described) for name in subject.branches}
-        cell = self.folder / f"seed{seed}-fold{fold.index}"
-        title = Path(subject.config["name"]).name
-        print_ = subject.run_fingerprint(prints, seed, described)
-        run = cell / f"{title}-{digest([print_, subject.content(fold.parts.test)])}"
+    def job(self, fold: Fold, seed: int) -> FoldJob:
+        """The job of an outer fold and a seed."""
+        model = self.model
+        described = model.describe(fold.parts)
+        prints = {name: model.branch_fingerprint(name, seed, described) for name in model.branches}
+        folder = self.folder / f"seed{seed}-fold{fold.index}"
+        title = Path(model.config["name"]).name
+        print_ = model.run_fingerprint(prints, seed, described)
+        run = folder / f"{title}-{digest([print_, model.content(fold.parts.test)])}"
         stores = {name: self.runs / BRANCHES / f"{name}-{print_}" for name, print_ in prints.items()}
         inner = self._inner(fold, seed)
         computed = [run.name, *(step.folder.name for steps in inner.values() for step in steps)]
-        return Cell(
+        return FoldJob(
             seed=seed,
             fold=fold,
-            folder=cell,
-            run=Step("fit", run, self._config(subject.config, fold, seed, run)),
-            stores=stores or {subject.config["name"]: run},
+            folder=folder,
+            run=FitStep("fit", run, self._config(model.config, fold, seed, run)),
+            stores=stores or {model.config["name"]: run},
             inner=inner,
             fingerprint=digest([computed, self.options.inner, sorted(self.options.single)]),
         )
 
-    def _inner(self, outer: Fold, seed: int) -> dict[str, list[Step]]:
-        names = [name for name in self.subject.branches if name not in self.options.single]
-        if not self.options.inner or len(self.subject.branches) < 2 or not names:
+    def _inner(self, outer: Fold, seed: int) -> dict[str, list[FitStep]]:
+        names = [name for name in self.model.branches if name not in self.options.single]
+        if not self.options.inner or len(self.model.branches) < 2 or not names:
             return {}
         folds = inner_folds(outer, self.options.inner, self.options.val_actors)
-        described = [self.subject.describe(fold.parts) for fold in folds]
+        described = [self.model.describe(fold.parts) for fold in folds]
         return {
             name: [self._inner_step(name, fold, seed, of) for fold, of in zip(folds, described, strict=True)]
             for name in names
         }
 
-    def _inner_step(self, name: str, fold: Fold, seed: int, described: str) -> Step:
-        """A `fit` among the trained branches: another cross-validation with the same branch reuses it."""
-        print_ = self.subject.branch_fingerprint(name, seed, described)
-        heard = self.subject.content(fold.parts.test)[:8]
-        folder = self.runs / BRANCHES / f"{name}-{print_}-{heard}"
-        config = self._config(self.subject.branches[name], fold, seed, folder)
+    def _inner_step(self, name: str, fold: Fold, seed: int, described: str) -> FitStep:
+        """A `fit` in the folder of trained branches, where another cross-validation with the same branch finds it."""
+        print_ = self.model.branch_fingerprint(name, seed, described)
+        tested = self.model.content(fold.parts.test)[:8]
+        folder = self.runs / BRANCHES / f"{name}-{print_}-{tested}"
+        config = self._config(self.model.branches[name], fold, seed, folder)
         plan = RunPlan(folder, warnings=taught_on(config["model"], config["data"]["corpus"]))
-        return Step(f"{name} on inner fold {fold.index}", folder, config, plan)
+        return FitStep(f"{name} on inner fold {fold.index}", folder, config, plan)
 
     def _config(self, config: Config, fold: Fold, seed: int, folder: Path) -> Config:
         return {
@@ -163,7 +168,7 @@ class CellMaker:
             "runs": str(self.runs),
             "seed_everything": seed,
             "test_after_fit": True,
-            "branch_jobs": 1,  # folds are what is done side by side
+            "branch_jobs": 1,  # several folds run at a time instead
             "ckpt_path": None,
             "data": {**config["data"], "split": fold.spec},
         }

@@ -1,9 +1,8 @@
-"""What is cross-validated: a config with everything filled in, its corpus and the models in it."""
+"""What is cross-validated: a resolved config, its corpus and the models in it."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.jobs.child import fit_command
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.planning import fusion_fingerprint
 from lightning_emorec.runs.train_branches import available_branches
@@ -28,43 +28,45 @@ from lightning_emorec.types import Clip, Tasks
 
 Config = dict[str, Any]
 
-DECIDED = ("--config", "--data.split", "--name", "--runs", "--ckpt_path", "--test_after_fit")
+SET_BY_CROSSVAL = ("--config", "--data.split", "--name", "--runs", "--ckpt_path", "--test_after_fit")
 
 
 def resolve(config: str, fit_args: Sequence[str]) -> Config:
-    """What `fit` makes of a config and further arguments, every reference and default filled in.
+    """What `fit` makes of a config and further arguments, with every reference and default filled in.
 
-    `fit` itself says so, in a process of its own: its parser is the one place that knows.
+    It runs `fit --resolve_to` in a child process, since its parser alone knows the defaults.
 
     Raises:
-        EmorecError: `fit` refuses them, or an argument is one that a cross-validation decides.
+        EmorecError: `fit` refuses them, or crossval sets one of the arguments itself.
     """
-    if taken := [arg for arg in fit_args if arg.startswith(DECIDED)]:
-        raise EmorecError("arguments that crossval leaves open", taken[0], "leave it out after --")
+    if taken := [arg for arg in fit_args if arg.startswith(SET_BY_CROSSVAL)]:
+        flag = taken[0].partition("=")[0]
+        raise EmorecError(
+            "arguments of `fit` that crossval does not set itself", taken[0], f"remove {flag} after --"
+        )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
-        command = [sys.executable, "-m", "lightning_emorec", "fit", "--config", config, *fit_args]
-        done = subprocess.run(
-            [*command, "--resolve_to", str(file)], capture_output=True, text=True, check=False
-        )
+        command = fit_command("--config", config, *fit_args, "--resolve_to", str(file))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not file.is_file():
             reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-            raise EmorecError(f"a config that `fit` takes, {config}", reason[0].strip(), "mend it")
+            fix = f"correct {config} or the arguments after --"
+            raise EmorecError(f"a config that `fit` accepts in {config}", reason[0].strip(), fix)
         return cast(Config, yaml.safe_load(file.read_text(encoding="utf8")))
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model, fused or single, before it is known whom it learns from.
+class ModelSpec:
+    """A model, fused or single, before it is known which clips it is trained on.
 
     Attributes:
         config: As `resolve` gives it.
         clips: Of the whole corpus.
         tasks: Task name -> class names.
-        audio: Knows the clips' digests.
+        audio: Gives the clips' digests.
         synthetic: The audio is generated.
-        branches: Name -> resolved config, of the branches that can be had; empty for a single model.
-        origins: The same names -> what training starts from; of a single model under the name of its run.
+        branches: Name -> resolved config of each available branch; empty for a single model.
+        origins: The same names -> what training starts from; a single model has the name of its run.
         left_out: Branch name -> why it is not fused.
     """
 
@@ -78,15 +80,15 @@ class Subject:
     left_out: dict[str, str]
 
     @classmethod
-    def of(cls, config: Config, split: Config) -> Subject:
-        """List the clips, and ask every branch whether it can be had.
+    def of(cls, config: Config, split: Config) -> ModelSpec:
+        """List the clips, and check that every branch is available.
 
         Args:
             config: As `resolve` gives it.
             split: Any split that can be built; the config's own may name actors that are absent.
 
         Raises:
-            EmorecError: No clips, or a model that cannot be had and may not be left out.
+            EmorecError: No clips, or a model that is not available and may not be left out.
         """
         data = _datamodule({**config["data"], "split": split})
         data.corpus.prepare()
@@ -110,15 +112,15 @@ class Subject:
         )
 
     def describe(self, parts: Parts) -> str:
-        """A hash of what is learned from."""
+        """A hash of the training and validation clips."""
         return describe_clips(parts, self.audio, self.tasks)
 
     def content(self, clips: Sequence[Clip]) -> str:
-        """A hash of what is judged."""
+        """A hash of clips that are tested on."""
         return content_of(clips, self.audio, self.tasks)
 
     def branch_fingerprint(self, name: str, seed: int, described: str) -> str:
-        """Of a branch trained on the clips that were described."""
+        """Of a branch trained on the clips that `describe` was given."""
         return fingerprint({**self.branches[name], "seed_everything": seed}, described, self.origins[name])
 
     def run_fingerprint(self, prints: Mapping[str, str], seed: int, described: str) -> str:
