@@ -22,6 +22,7 @@ from lightning_emorec.branches import (
     resolve_spec,
     spec_of,
 )
+from lightning_emorec.branches.joint import branches_in, inputs_of, joined_inputs
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
@@ -33,6 +34,7 @@ from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.metrics import Scores, score_part
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file
+from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import UNLABELLED, Batch, Logits, Part, Tasks
 
 
@@ -55,9 +57,6 @@ class FusionModule(ClosedFormBranch):
     Attributes:
         across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned
             from the others; empty before validation, and where there is one actor.
-
-    Raises:
-        EmorecError: No branches, or a branch whose spec is wrong.
     """
 
     seed_name = "lightning_emorec.fusion.FusionModule"
@@ -98,19 +97,15 @@ class FusionModule(ClosedFormBranch):
         self.hparams.update(overrides=None)  # applied to the branches' configs before this is built
 
     def use_trained(self, folders: Mapping[str, Path]) -> None:
-        """Take the weights, and the logits where they are kept, of these branches; leave the others out.
-
-        Args:
-            folders: Branch name -> run folder of the branch.
-        """
+        """Take weights, and kept logits, of these branches from their run folders; leave the others out."""
         self._folders = dict(folders)
         self._keep({name: self.specs[name] for name in folders})
 
     def _keep(self, specs: dict[str, Any]) -> None:
         self.specs = specs
         self.hparams["branches"] = specs
-        hears_nothing = all(branch_class(spec).hears == "nothing" for spec in specs.values())
-        self.hears = "nothing" if hears_nothing else "plain"
+        without_audio = all(branch_class(spec).audio_input == "none" for spec in specs.values())
+        self.audio_input = "none" if without_audio else "plain"
         self._need_audio = {name for name, spec in specs.items() if needs_audio(spec)}
 
     @property
@@ -148,6 +143,15 @@ class FusionModule(ClosedFormBranch):
         for results in (self.results, *self.branch_results.values()):
             results.pop("train", None)
             results.pop("test", None)
+
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of each branch, after its name and a dot."""
+        return joined_inputs(self.branches, batch)
+
+    def net(self, **inputs: Tensor) -> Logits:
+        """Fused log-probabilities of clips that all branches can take."""
+        made = {name: of.net(**inputs_of(name, inputs)) for name, of in branches_in(self.branches)}
+        return self.fuse(made, self.rule_name)
 
     def forward(self, batch: Batch) -> Logits:
         """Fused log-probabilities of each task, (batch, classes)."""
@@ -188,7 +192,7 @@ class FusionModule(ClosedFormBranch):
             for name in self.rules
         }
 
-    def solve(self) -> None:
+    def solve(self, training: TrainingData) -> None:
         """Fit every rule on the branch logits of the validation clips."""
         self._take_kept("val")
         if self._pending("val"):

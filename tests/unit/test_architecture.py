@@ -15,8 +15,8 @@ PACKAGE = Path(lightning_emorec.__file__).parent
 TESTS = Path(__file__).parents[1]
 
 STAGES = """
-    errors types atomic_write locks progress run_paths corpora splits audio augment features dataset datamodule
-    part_logits metrics
+    errors types atomic_write locks progress run_paths corpora splits audio augment features dataset
+    training_data datamodule part_logits metrics
     branches fusion inference jobs runs distributed callbacks loggers evaluation commands cli __main__
 """.split()  # noqa: SIM905 - the design's own line
 

@@ -38,13 +38,13 @@ def listen(
         EmorecError: A clip lacks what a branch is to read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    hears = any(branch.hears != "nothing" for branch in branches.values())
+    with_sound = any(branch.audio_input != "none" for branch in branches.values())
     features = unique(feature for branch in branches.values() for feature in branch.features)
     reader = FeatureReader(FeatureCache(cache), features, audio.at(FEATURE_RATE_HZ))
     reader.fill(clips)
     loader = DataLoader(
         ClipDataset(
-            clips, range(len(clips)), data.tasks, audio if hears else None, data.front_end, None, reader
+            clips, range(len(clips)), data.tasks, audio if with_sound else None, data.front_end, None, reader
         ),
         batch_size=data.batch_size,
         sampler=[(index, 0) for index in range(len(clips))],

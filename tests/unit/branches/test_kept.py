@@ -44,7 +44,9 @@ def first_weights(name: str) -> dict[str, float]:
     torch.manual_seed(0)
     state = build_branch({"class_path": name, "init_args": SMALL[name]}, TASKS).state_dict()
     return {
-        key: float(f"{value.double().abs().sum() / max(1, value.numel()):.4g}") if isinstance(value, Tensor) else -1.0
+        key: float(f"{value.double().abs().sum() / max(1, value.numel()):.4g}")
+        if isinstance(value, Tensor)
+        else -1.0
         for key, value in sorted(state.items())
     }
 
