@@ -1,3 +1,3 @@
 """Speech emotion recognition for speakers never heard, in PyTorch Lightning."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

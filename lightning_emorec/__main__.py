@@ -1,34 +1,70 @@
-"""`python -m lightning_emorec VERB`."""
+"""`python -m lightning_emorec VERB`: the verbs, their help, and how a process ends."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import re
-import signal
 import sys
 import warnings
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import signature
-from typing import get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
-from lightning_emorec.errors import FULL_DISK, EmorecError, Stopped
+from lightning_emorec import __doc__ as package_summary
+from lightning_emorec import __version__
+from lightning_emorec.errors import EmorecError, line_and_status
+from lightning_emorec.installation import command_name, with_installed_paths
 from lightning_emorec.jobs.signals import STOPS, stopped_by
 
-VERBS: dict[str, str] = {
-    "compare": "lightning_emorec.commands.compare:compare",
-    "crossval": "lightning_emorec.commands.crossval.verb:crossval",
-    "stress": "lightning_emorec.commands.stress:stress",
-    "sweep": "lightning_emorec.commands.sweep.verb:sweep",
+LIGHTNING_CLI = "lightning_emorec.cli:run"
+"""`module:function` that is given the whole command line, the verb first."""
+
+
+class Verb(NamedTuple):
+    """A verb of the command line.
+
+    Attributes:
+        function: `module:function` that does it; but for `LIGHTNING_CLI`, its signature is the verb's command line.
+        summary: One line for the list of verbs.
+        example: Arguments of a typical use.
+    """
+
+    function: str
+    summary: str
+    example: str
+
+
+_FIT = "--config configs/demo.yaml"
+_BEST = "--ckpt_path runs/demo/checkpoints/best.ckpt"
+_COMMANDS = "lightning_emorec.commands"
+
+VERBS = {
+    "fit": Verb(LIGHTNING_CLI, "train a model, or branches and their fusion, then test", _FIT),
+    "validate": Verb(LIGHTNING_CLI, "score a checkpoint on validation actors", _BEST),
+    "test": Verb(LIGHTNING_CLI, "score a checkpoint on test actors", _BEST),
+    "crossval": Verb(
+        f"{_COMMANDS}.crossval.verb:crossval",
+        "test on every actor once, by training on the others",
+        f"{_FIT} --folds 4 --inner 0",
+    ),
+    "compare": Verb(
+        f"{_COMMANDS}.compare:compare",
+        "compare finished runs, with intervals and paired tests",
+        "demo demo-2",
+    ),
+    "stress": Verb(
+        f"{_COMMANDS}.stress:stress",
+        "score a finished run on degraded audio",
+        "demo --conditions white,babble",
+    ),
+    "sweep": Verb(
+        f"{_COMMANDS}.sweep.verb:sweep",
+        "search hyper-parameters as a W&B sweep file says, without an account",
+        "sweeps/audio_cnn.yaml --trials 20",
+    ),
 }
-"""Verb -> `module:function` that does it; its signature is the verb's command line. The others are LightningCLI's."""
-
-WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")
-"""How torch tells that a loader's process is gone."""
-
-WORKER_SAID = re.compile(r"(?:Emorec|Unavailable)Error: (expected .*)")
-"""The end of the traceback that torch makes of our error in a loader's process; it takes the type away."""
 
 
 def main(args: list[str] | None = None) -> object:
@@ -41,53 +77,63 @@ def main(args: list[str] | None = None) -> object:
         What the verb made: the `EmorecCLI` of fit, validate and test.
 
     Raises:
-        SystemExit: After one line on stderr. Status 2 for what the user can mend, 130 after Ctrl-C, 143 after
+        SystemExit: After one line on stderr. Status 2 for what the user can correct, 130 after Ctrl-C, 143 after
             SIGTERM, 138 after SIGUSR1.
     """
-    _log_to_terminal()
     args = sys.argv[1:] if args is None else args
+    if not args or args[0] in ("-h", "--help"):
+        return print(_help())
+    if args[0] == "--version":
+        return print(f"lightning-emorec {__version__}")
+    _log_to_terminal()
     # Threads that wait by spinning made training five times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with stopped_by(*STOPS):
         try:
-            if args and args[0] in VERBS:
-                return _do(args[0], args[1:])
-            from lightning_emorec.cli import run  # here: torch and lightning take seconds
-
-            return run(args)
+            return _run(args)
         except BaseException as error:
-            told = _told(error)
-            if told is None:
+            if (ending := line_and_status(error)) is None:
                 raise
-            line, status = told
+            line, status = ending
             print(line, file=sys.stderr)
             raise SystemExit(status) from error
 
 
-def _told(error: BaseException) -> tuple[str, int] | None:
-    """The line and the status for what a user can mend or has asked for; None for the rest."""
-    if isinstance(error, SystemExit):  # Lightning's, in place of Ctrl-C's
-        return _told(error.__context__) if isinstance(error.__context__, KeyboardInterrupt) else None
-    go_on = "run the same command again to go on from what is done"
-    if isinstance(error, Stopped):
-        return f"stopped by {error.which.name}: {go_on}", 128 + error.which
-    if isinstance(error, KeyboardInterrupt):
-        return f"interrupted: {go_on}", 128 + signal.SIGINT
-    if isinstance(error, OSError) and error.errno in FULL_DISK:
-        where = f" for {error.filename}" if error.filename else ""
-        return f"error: expected free space on the disk; found none{where}; free some and {go_on}", 2
-    if isinstance(error, RuntimeError) and (said := WORKER_SAID.search(str(error))):
-        return f"error: {said[1]}", 2
-    if isinstance(error, RuntimeError) and (died := WORKER_DIED.search(str(error))):
-        fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {go_on}"
-        return f"error: expected every data.workers process to stay alive; found {died[0].strip()}; {fix}", 2
-    # The parser wraps what a constructor raises into its own error.
-    ours = error.__cause__ if isinstance(error, ValueError) else error
-    return (f"error: {ours}", 2) if isinstance(ours, EmorecError) else None
+def command() -> None:
+    """The console script, whose exit status is what this returns."""
+    main()
 
 
-def _do(verb: str, args: list[str]) -> object:
-    """Run the function of a verb with the arguments that its signature asks for.
+def _help() -> str:
+    width = max(map(len, VERBS))
+    listed = "\n".join(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items())
+    usage = f"usage: {command_name()} [--help | --version] VERB [--help] ..."
+    return f"{usage}\n\n{package_summary}\n\nverbs:\n{listed}"
+
+
+def _run(args: list[str]) -> object:
+    """Run a verb; options before it are LightningCLI's."""
+    name, *rest = args = with_installed_paths(args)
+    verb = VERBS.get(name)
+    if verb is None and not name.startswith("-"):
+        close = get_close_matches(name, VERBS, n=1)
+        fix = f"did you mean {close[0]}?" if close else f"see {command_name()} --help"
+        raise EmorecError(f"a verb among {', '.join(VERBS)}", name, fix)
+    if verb is not None and {"-h", "--help"} & set(rest):
+        print(f"example: {command_name()} {name} {verb.example}\n")
+    if verb is None or verb.function == LIGHTNING_CLI:
+        return _imported(LIGHTNING_CLI)(args)
+    return _call(name, verb.function, rest)
+
+
+def _imported(where: str) -> Any:
+    """The function at `module:function`."""
+    module, name = where.split(":")
+    return getattr(import_module(module), name)
+
+
+def _call(verb: str, where: str, args: list[str]) -> object:
+    """Call the function of a verb with the arguments that its signature asks for.
 
     What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A required
     parameter that is a list of texts takes one word or more, as in `compare RUN RUN`.
@@ -100,9 +146,8 @@ def _do(verb: str, args: list[str]) -> object:
     if "--" in args:
         cut = args.index("--")
         args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]
-    module, name = VERBS[verb].split(":")
-    function = getattr(import_module(module), name)
-    parser = ArgumentParser(prog=f"python -m lightning_emorec {verb}")
+    function = _imported(where)
+    parser = ArgumentParser(prog=f"{command_name()} {verb}")
     required = [name for name, of in signature(function).parameters.items() if of.default is of.empty]
     lists = [name for name in required if get_type_hints(function)[name] == list[str]]
     for name in lists:
@@ -128,7 +173,7 @@ def _log_to_terminal() -> None:
         ".*Total length of `list` across ranks is zero.*",  # a fit without validation
     ):
         warnings.filterwarnings("ignore", message=noise)
-    # Lightning tells each checkpoint it reads, twice; its warnings stay.
+    # Lightning reports each checkpoint that it reads, twice; its warnings stay.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
 
 

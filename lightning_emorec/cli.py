@@ -17,7 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from rich.console import Console
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
-from lightning_emorec import corpora, fusion, splits  # noqa: F401
+from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
@@ -33,13 +33,16 @@ from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.installation import command_name
 from lightning_emorec.jobs.environments import environments
 from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.loggers import loggers_of
+from lightning_emorec.renamed import with_current_class_paths
 from lightning_emorec.run_paths import last_checkpoint
 from lightning_emorec.runs.arguments import add_run_arguments
 from lightning_emorec.runs.checkpoint import (
     RunConfig,
+    model_of,
     other_features,
     read_checkpoint,
     refuse_other_hyperparameters,
@@ -62,7 +65,7 @@ class EmorecCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str], held: ExitStack) -> None:
-        args, self.flags = take_flags(args)
+        args, self.flags = take_flags(with_current_class_paths(args))
         self.held = held
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
@@ -75,6 +78,7 @@ class EmorecCLI(LightningCLI):
             seed_everything_default=1,
             auto_configure_optimizers=False,
             args=args,
+            parser_kwargs={"prog": command_name()},
         )
 
     @staticmethod
@@ -264,8 +268,10 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        if self.config.subcommand != "fit":
-            super()._parse_ckpt_path()
+        file = self._get(self.config, "ckpt_path")
+        if self.config.subcommand != "fit" and file is not None:
+            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+            self.config = self.parser.parse_object(model, self.config)
 
 
 def run(args: list[str]) -> EmorecCLI:

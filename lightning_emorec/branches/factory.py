@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
 from jsonargparse.typing import Path_fr
 
 from lightning_emorec.branches.branch import Branch
+from lightning_emorec.config_loader import load_config
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature
 from lightning_emorec.types import Tasks
@@ -88,7 +88,7 @@ def spec_of(config: Path_fr | dict[str, Any] | str) -> dict[str, Any]:
     Raises:
         EmorecError: It names no class.
     """
-    content = config if isinstance(config, dict) else yaml.safe_load(Path(config).read_text(encoding="utf8"))
+    content = config if isinstance(config, dict) else load_config(Path(config).read_text(encoding="utf8"))
     spec = content.get("model", content)
     if not isinstance(spec, dict) or "class_path" not in spec:
         raise EmorecError(

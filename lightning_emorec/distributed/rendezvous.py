@@ -25,7 +25,7 @@ from torch.distributed.rendezvous import rendezvous
 from lightning_emorec.distributed.launch import Launch, environment_of_child
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.jobs.pool import run_fit
-from lightning_emorec.runs.folder import is_done, lock_folder
+from lightning_emorec.runs.folder import is_done, lock_folder, record_version
 from lightning_emorec.runs.plan import PLAN_VARIABLE, RunPlan
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def _own_plan(decide: Callable[[], RunPlan], held: ExitStack) -> RunPlan:
     # Ranks that Lightning made rely on the lock of the one that made them.
     if os.environ.get("LOCAL_RANK", "0") == "0":
         held.enter_context(lock_folder(plan.folder))
+        record_version(plan.folder)
     if is_done(plan.folder):
         raise SystemExit(0)
     return plan

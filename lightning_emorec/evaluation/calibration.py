@@ -1,19 +1,29 @@
-"""How far a model's probabilities can be believed, and what it gains by a temperature or by abstaining."""
+"""How far a model's probabilities can be believed, and what it gains by abstaining."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from lightning_emorec.evaluation.error_analysis import ConfidenceBin, reliability_bins
-from lightning_emorec.metrics import calibration_error, labelled
+from lightning_emorec.evaluation.predictions import Predictions
+from lightning_emorec.metrics import ECE_BINS, calibration_error, confidence_bins
+
+
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """Clips of similar confidence: their number, mean confidence and accuracy."""
+
+    clips: int
+    confidence: float
+    accuracy: float
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How sure a model is and how often it is right.
+    """Confidence of a model against its accuracy.
 
     Attributes:
         ece: Expected calibration error of the predicted class (Guo et al. 2017), as `metrics.score` has it.
@@ -30,19 +40,10 @@ class Calibration:
     class_bins: list[list[ConfidenceBin]]
 
 
-def calibration(logits: Tensor, labels: Tensor) -> Calibration:
-    """Judge the probabilities of one task; clips that it does not label are left out.
-
-    Args:
-        logits: (clips, classes), unnormalised log-probabilities.
-        labels: (clips,) class indices.
-
-    Raises:
-        EmorecError: No clip is labelled, or a logit is not finite.
-    """
-    logits, labels = labelled(logits, labels)
-    probabilities = logits.softmax(dim=-1)  # (clips, classes)
-    confidence, right = probabilities.amax(dim=-1), logits.argmax(dim=-1) == labels  # both (clips,)
+def calibration(predictions: Predictions) -> Calibration:
+    """Compare the probabilities of a model with how often they come true."""
+    probabilities, labels = torch.from_numpy(predictions.probabilities), torch.from_numpy(predictions.labels)
+    confidence, right = torch.from_numpy(predictions.confidence), torch.from_numpy(predictions.right)
     statements = [(of_class, labels == index) for index, of_class in enumerate(probabilities.unbind(dim=-1))]
     errors = [calibration_error(*statement) for statement in statements]
     return Calibration(
@@ -54,9 +55,25 @@ def calibration(logits: Tensor, labels: Tensor) -> Calibration:
     )
 
 
+def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
+    """The bins that ECE is computed over, without empty ones.
+
+    Args:
+        confidence: (clips,) probability of a statement about each clip.
+        right: (clips,) bool, whether it holds.
+    """
+    bins = confidence_bins(confidence)
+    groups = [bins == index for index in range(ECE_BINS)]
+    return [
+        ConfidenceBin(int(group.sum()), float(confidence[group].mean()), float(right[group].double().mean()))
+        for group in groups
+        if group.any()
+    ]
+
+
 @dataclass(frozen=True)
 class RiskCoverage:
-    """Share of errors among the clips that a model answers, if it answers the surest ones only.
+    """Share of errors among the clips that a model answers, if it answers those of highest confidence only.
 
     Attributes:
         coverage: Share of the clips that is answered, rising to 1.
@@ -69,23 +86,14 @@ class RiskCoverage:
     aurc: float
 
 
-def risk_coverage(logits: Tensor, labels: Tensor) -> RiskCoverage:
-    """Answer one clip more at a time, from the surest on.
+def risk_coverage(predictions: Predictions) -> RiskCoverage:
+    """Answer one clip more at a time, the highest confidence first.
 
     Clips of equal confidence have no order, so each counts as the mean error of them all.
-
-    Args:
-        logits: (clips, classes), unnormalised log-probabilities.
-        labels: (clips,) class indices; unlabelled clips are left out.
-
-    Raises:
-        EmorecError: No clip is labelled, or a logit is not finite.
     """
-    logits, labels = labelled(logits, labels)
-    confidence = logits.softmax(dim=-1).amax(dim=-1).numpy()  # (clips,)
-    wrong = (logits.argmax(dim=-1) != labels).double().numpy()  # (clips,)
-    _, group, clips = np.unique(-confidence, return_inverse=True, return_counts=True)
-    errors = np.repeat(np.bincount(group, weights=wrong) / clips, clips)  # (clips,), the surest first
+    wrong = (~predictions.right).astype(np.float64)  # (clips,)
+    _, group, clips = np.unique(-predictions.confidence, return_inverse=True, return_counts=True)
+    errors = np.repeat(np.bincount(group, weights=wrong) / clips, clips)  # (clips,), highest confidence first
     answered = np.arange(1, len(errors) + 1)
     risk = errors.cumsum() / answered  # (clips,)
     return RiskCoverage((answered / len(errors)).tolist(), risk.tolist(), float(risk.mean()))

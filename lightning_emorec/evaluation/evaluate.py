@@ -1,10 +1,9 @@
-"""How far a run's figures can be trusted: intervals, paired tests, groups and calibration of the judged part."""
+"""Scores of named systems, and how far they can be trusted: everything is computed once, here."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,70 +11,94 @@ from lightning_emorec.evaluation.calibration import Calibration, RiskCoverage, c
 from lightning_emorec.evaluation.intervals import (
     DEFAULT,
     Bootstrap,
-    Estimate,
     Measurement,
     actor_scores,
     measure,
     measure_groups,
 )
-from lightning_emorec.evaluation.leaderboard import PART_NAMES, rule_line
-from lightning_emorec.evaluation.predictions import Predictions
-from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.evaluation.significance import Comparison, compare
-from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
+from lightning_emorec.evaluation.predictions import Predictions, shared_clips
+from lightning_emorec.evaluation.results import Results, System
+from lightning_emorec.evaluation.significance import Comparison, paired_tests
+from lightning_emorec.metrics import Integers, Scores, score_part
+from lightning_emorec.types import UNLABELLED, Part
 
-Systems = dict[str, Measurement]
+TaskScores = dict[str, Scores]
+"""Task name -> scores."""
+
+FoldScores = dict[Part, TaskScores]
+"""Part -> task name -> scores, of one fold."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What a run's first task on its judged part can be trusted for.
+class SystemScores:
+    """One system on the judged clips of the first task, and what it scored fold by fold.
 
-    A system is a branch or a rule of a fusion; of a single branch, its judged part.
+    Attributes:
+        predictions: Of the first seed, all folds together.
+        measured: Scores with intervals.
+        actors: Actor -> scores.
+        calibration: How far its probabilities can be believed.
+        risk: What it gains by abstaining.
+        folds: Scores of every fold with every seed; empty where only predictions are known.
+        pooled: Scores of all folds together, of every seed.
+    """
+
+    predictions: Predictions = field(compare=False)
+    measured: Measurement
+    actors: dict[str, dict[str, float]]
+    calibration: Calibration
+    risk: RiskCoverage
+    folds: list[FoldScores] = field(default_factory=list, compare=False)
+    pooled: list[TaskScores] = field(default_factory=list, compare=False)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Systems on the same clips: branches and rules, or runs.
 
     Attributes:
         part: The judged part.
         task: The first task.
-        classes: Its classes.
         bootstrap: What the intervals were made by.
-        model: The system that is the run's own output.
-        best_branch: The branch with the highest accuracy; None where there are fewer than two.
-        systems: System -> its scores with intervals.
-        actors: System -> actor -> scores.
-        groups: Further task, such as sex -> class -> the model's scores of the clips labelled so.
-        calibrations: System -> how far its probabilities can be believed.
-        risks: System -> what it gains by abstaining.
+        systems: Label -> its scores.
+        chance: What naming the most frequent class for every clip would score.
         comparisons: Pairs of systems, on the clips that all of them could take.
+        model: The system that is the model; empty where runs are compared.
+        best_branch: The branch of the highest accuracy; None where there are fewer than two.
+        oracle: What taking each clip's right answer from any branch that has it would score; empty where there are
+            fewer than two branches.
+        groups: Further task, such as sex -> class -> the model's scores of the clips labelled so.
+        before_refit: Label -> task name -> scores on the same clips before the refit.
+        clips_left_out: Clips that not all of the compared runs have.
     """
 
     part: Part
     task: str
-    classes: list[str]
     bootstrap: Bootstrap
-    model: str
-    best_branch: str | None
-    systems: Systems
-    actors: dict[str, dict[str, dict[str, float]]]
-    groups: dict[str, Systems]
-    calibrations: dict[str, Calibration]
-    risks: dict[str, RiskCoverage]
-    comparisons: list[Comparison]
+    systems: dict[str, SystemScores]
+    chance: Scores
+    comparisons: list[Comparison] = field(default_factory=list)
+    model: str = ""
+    best_branch: str | None = None
+    oracle: Scores = field(default_factory=dict)
+    groups: dict[str, dict[str, Measurement]] = field(default_factory=dict)
+    before_refit: dict[str, TaskScores] = field(default_factory=dict)
+    clips_left_out: int = 0
+
+    @property
+    def of_model(self) -> SystemScores:
+        """The model's, or those of the first run."""
+        return self.systems[self.model] if self.model else next(iter(self.systems.values()))
+
+    @property
+    def classes(self) -> list[str]:
+        """Of the task."""
+        return self.of_model.predictions.classes
 
     @property
     def measured(self) -> Measurement:
-        """The model's scores."""
-        return self.systems[self.model]
-
-    @property
-    def calibration(self) -> Calibration:
-        """The model's."""
-        return self.calibrations[self.model]
-
-    @property
-    def risk(self) -> RiskCoverage:
-        """The model's."""
-        return self.risks[self.model]
+        """The model's scores, or those of the first run."""
+        return self.of_model.measured
 
     def against(self, first: str, second: str | None) -> Comparison | None:
         """The comparison of two systems, the first minus the second; None where they are not compared."""
@@ -86,169 +109,128 @@ class Judgement:
                 return pair.turned()
         return None
 
-    def metrics(self) -> dict[str, Any]:
-        """What metrics.json holds of it."""
-        return {
-            "intervals": {
-                "part": self.part,
-                "task": self.task,
-                "level": self.bootstrap.level,
-                "resamples": self.bootstrap.resamples,
-                "actors": self.measured.actors,
-                **self._intervals(self.measured),
-                "systems": {name: self._intervals(of) for name, of in self.systems.items()},
-            },
-            "groups": {
-                task: {name: self._group(of) for name, of in groups.items()}
-                for task, groups in self.groups.items()
-            },
-            "actors": self.actors[self.model],
-            "calibration": {
-                **self._calibration(self.model),
-                "systems": {name: self._calibration(name) for name in self.systems},
-            },
-            "comparisons": [_comparison(pair) for pair in self.comparisons],
-        }
 
-    def _intervals(self, of: Measurement) -> dict[str, Any]:
-        recalls = zip(self.classes, of.recalls, strict=True)
-        return {
-            **{score: ends(estimate) for score, estimate in of.scores.items()},
-            "recall": {name: ends(estimate) for name, estimate in recalls},
-        }
-
-    def _calibration(self, system: str) -> dict[str, Any]:
-        of = self.calibrations[system]
-        return {
-            "ece": of.ece,
-            "classwise_ece": of.classwise_ece,
-            "class_errors": dict(zip(self.classes, of.class_errors, strict=True)),
-            "aurc": self.risks[system].aurc,
-        }
-
-    def _group(self, of: Measurement) -> dict[str, Any]:
-        return {
-            "clips": of.clips,
-            "actors": of.actors,
-            **{score: estimate.value for score, estimate in of.scores.items()},
-            "intervals": self._intervals(of),
-        }
-
-
-def ends(estimate: Estimate | None) -> list[float] | None:
-    """`[low, high]`, or None where there is no interval."""
-    if estimate is None or estimate.interval is None:
-        return None
-    return [estimate.interval.low, estimate.interval.high]
-
-
-def judge(results: RunResults, bootstrap: Bootstrap = DEFAULT) -> Judgement:
-    """Judge a run by its first task on its judged part.
+def evaluate(
+    systems: Mapping[str, Predictions], part: Part, task: str, bootstrap: Bootstrap = DEFAULT
+) -> Evaluation:
+    """Score systems one by one, and compare none of them.
 
     Args:
-        results: What the run found.
-        bootstrap: Level, resamples and seed of the intervals.
-    """
-    lines = _lines(results)
-    part = results.judged_on
-    model = rule_line(results, results.fusion.rule) if results.fusion else PART_NAMES[part]
-    judgement = judge_systems(
-        lines,
-        model,
-        results.branches,
-        tasks=results.tasks,
-        clips=results.clips,
-        part=part,
-        bootstrap=bootstrap,
-    )
-    said = {name: Predictions.of(of, judgement.task, results.clips) for name, of in lines.items()}
-    return replace(judgement, comparisons=_compare(said, bootstrap))
-
-
-def judge_systems(
-    systems: Mapping[str, PartLogits],
-    model: str,
-    branches: Collection[str],
-    *,
-    tasks: Tasks,
-    clips: Mapping[str, Clip],
-    part: Part,
-    bootstrap: Bootstrap = DEFAULT,
-) -> Judgement:
-    """Judge systems one by one by the first task, and compare none of them.
-
-    Args:
-        systems: Name -> logits of the judged part; a system may lack clips that it could not take.
-        model: The system that is judged in groups too; it has all clips.
-        branches: The systems that the best branch is among.
-        tasks: Task name -> class names.
-        clips: The clips by id.
+        systems: Label -> predictions; a system may lack clips that it could not take.
         part: What the clips are.
+        task: What is predicted.
         bootstrap: Level, resamples and seed of the intervals.
     """
-    task = next(iter(tasks))
-    said = {name: Predictions.of(logits, task, clips) for name, logits in systems.items()}
-    measured = {name: measure(of, bootstrap) for name, of in said.items()}
-    answers = {name: (of.logits[task], of.labels[task]) for name, of in systems.items()}
-    return Judgement(
-        part=part,
-        task=task,
-        classes=tasks[task],
-        bootstrap=bootstrap,
+    scored = {
+        label: SystemScores(of, measure(of, bootstrap), actor_scores(of), calibration(of), risk_coverage(of))
+        for label, of in systems.items()
+    }
+    return Evaluation(part, task, bootstrap, scored, chance(next(iter(systems.values())).labels))
+
+
+def evaluate_results(results: Results, bootstrap: Bootstrap = DEFAULT) -> Evaluation:
+    """Evaluate a run or a cross-validation by the first task on its judged part, all folds together.
+
+    Of several seeds the first is judged, as it is what one run gives: probabilities averaged over seeds would be
+    those of an ensemble, and a clip counted once for each seed is not so many clips.
+
+    Args:
+        results: What was found.
+        bootstrap: Level, resamples and seed of the intervals.
+    """
+    labels, task, first = {s: results.label(s) for s in results.systems}, results.task, results.seeds[0]
+    predictions = {
+        label: Predictions.of(results.pooled(system, first), task, results.tasks[task], results.clips)
+        for system, label in labels.items()
+    }
+    found = evaluate(predictions, results.part, task, bootstrap)
+    systems = {
+        label: replace(
+            found.systems[label],
+            folds=(folds := scores_by_fold(results, system)),
+            pooled=_pooled_scores(results, system, folds),
+        )
+        for system, label in labels.items()
+    }
+    model = labels[results.chosen]
+    branches = [labels[branch] for branch in results.branches]
+    best = _best({label: systems[label] for label in branches})
+    return replace(
+        found,
+        systems=systems,
+        chance=chance(predictions[model].labels),
+        comparisons=compare_systems(predictions, results.pairs(best), bootstrap),
         model=model,
-        best_branch=_best({name: measured[name] for name in branches}),
-        systems=measured,
-        actors={name: actor_scores(of) for name, of in said.items()},
-        groups=_groups(tasks, systems[model], said[model], bootstrap),
-        calibrations={name: calibration(*of) for name, of in answers.items()},
-        risks={name: risk_coverage(*of) for name, of in answers.items()},
-        comparisons=[],
+        best_branch=best,
+        oracle=oracle(predictions[model], [predictions[label] for label in branches]) if best else {},
+        groups=_groups(results, predictions[model], bootstrap),
+        before_refit={labels[system]: score_part(of) for system, of in results.before_refit.items()},
     )
 
 
-def _lines(results: RunResults) -> dict[str, PartLogits]:
-    part = results.judged_on
-    if not results.fusion:
-        return {PART_NAMES[part]: results.output[part]}
-    rules = {rule_line(results, name): of[part] for name, of in results.rules.items()}
-    return {**{name: of[part] for name, of in results.branches.items()}, **rules}
+def scores_by_fold(results: Results, system: System) -> list[FoldScores]:
+    """Scores of a system on every part of every fold."""
+    return [
+        {part: score_part(logits) for part, logits in fold.logits[system].items()} for fold in results.folds
+    ]
 
 
-def _best(branches: Systems) -> str | None:
+def _pooled_scores(results: Results, system: System, folds: list[FoldScores]) -> list[TaskScores]:
+    if len(folds) == 1:
+        return [folds[0][results.part]]
+    return [score_part(results.pooled(system, seed)) for seed in results.seeds]
+
+
+def _best(branches: Mapping[str, SystemScores]) -> str | None:
     if len(branches) < 2:
         return None
-    return max(branches, key=lambda name: branches[name].scores["accuracy"].value)
+    return max(branches, key=lambda name: branches[name].measured.scores["accuracy"].value)
 
 
-def _groups(tasks: Tasks, part: PartLogits, model: Predictions, bootstrap: Bootstrap) -> dict[str, Systems]:
-    """Groups in the order of their task's classes."""
-    first = next(iter(tasks))
-    judged = (part.labels[first] != UNLABELLED).tolist()
+def chance(labels: Integers) -> Scores:
+    """What naming the most frequent class for every clip would score.
+
+    Args:
+        labels: (clips,) right class of each labelled clip.
+    """
+    _, counts = np.unique(labels, return_counts=True)
+    return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / len(counts)}
+
+
+def oracle(whole: Predictions, branches: Collection[Predictions]) -> Scores:
+    """What taking each clip's right answer from any branch that has it would score.
+
+    Args:
+        whole: Of a system that has all clips.
+        branches: Of the same part; one that could not take a clip has it wrong.
+    """
+    right = {
+        clip
+        for branch in branches
+        for clip, is_right in zip(branch.clip_ids, branch.right.tolist(), strict=True)
+        if is_right
+    }
+    return {"accuracy": len(right & {*whole.clip_ids}) / len(whole.clip_ids)}
+
+
+def compare_systems(
+    systems: Mapping[str, Predictions], pairs: list[tuple[str, str]], bootstrap: Bootstrap
+) -> list[Comparison]:
+    """Compare on the clips that every system has taken: a branch that needs audio skips those without."""
+    shared = shared_clips(systems.values())
+    if not pairs or not shared:
+        return []
+    return paired_tests({name: of.on(shared) for name, of in systems.items()}, bootstrap, pairs=pairs)
+
+
+def _groups(results: Results, model: Predictions, bootstrap: Bootstrap) -> dict[str, dict[str, Measurement]]:
+    """The model's scores of the clips that a further task labels so, in the order of that task's classes."""
+    part = results.pooled(results.chosen, results.seeds[0])
     found = {}
-    for task in [task for task in part.labels if task != first]:
-        names = tasks[task]
-        labels = [
-            label for label, known in zip(part.labels[task].tolist(), judged, strict=True) if known
-        ]  # of the clips that the first task labels
-        groups = [None if label == UNLABELLED else names[label] for label in labels]
+    for task in [task for task in part.labels if task != results.task]:
+        names = results.tasks[task]
+        labels = dict(zip(part.clip_ids, part.labels[task].tolist(), strict=True))
+        groups = [None if labels[clip] == UNLABELLED else names[labels[clip]] for clip in model.clip_ids]
         measured = measure_groups(model, groups, bootstrap)
         found[task] = {name: measured[name] for name in names if name in measured}
     return {task: groups for task, groups in found.items() if groups}
-
-
-def _compare(systems: Mapping[str, Predictions], bootstrap: Bootstrap) -> list[Comparison]:
-    """Compare on the clips that every system has taken: a branch that needs audio skips those without."""
-    shared = set.intersection(*(set(of.clip_ids) for of in systems.values()))
-    if len(systems) < 2 or not shared:
-        return []
-    return compare({name: on(of, shared) for name, of in systems.items()}, bootstrap)
-
-
-def on(predictions: Predictions, clips: set[str]) -> Predictions:
-    """Those predictions that are of these clips."""
-    return predictions.rows(np.flatnonzero([clip in clips for clip in predictions.clip_ids]))
-
-
-def _comparison(pair: Comparison) -> dict[str, Any]:
-    difference = {"value": pair.accuracy_difference.value, "interval": ends(pair.accuracy_difference)}
-    return {**asdict(pair), "accuracy_difference": difference, "least_p": pair.least_p}

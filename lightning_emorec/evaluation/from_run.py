@@ -10,7 +10,7 @@ import torch
 from lightning_emorec import __version__
 from lightning_emorec.branches import Branch
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
-from lightning_emorec.evaluation.results import BeforeRefit, FusionSummary, PartResults, RunResults
+from lightning_emorec.evaluation.results import BeforeRefit, Fold, PartResults, RunResults, System, Weights
 from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.part_logits import PartLogits
@@ -39,54 +39,74 @@ def gather_results(
         before_refit: What `loop_over_parts` returned.
     """
     clips = {part: data.clips(part) for part in PARTS}
-    fusion = model if isinstance(model, FusionModule) else None
-    return RunResults(
-        name=plan.folder.name,
-        model=type(model).__name__,
-        tasks=model.tasks,
-        clips={clip.id: clip for part in model.results for clip in clips[part]},
+    chosen = _chosen(model)
+    fold = Fold(
+        logits=_logits(model),
         actors={part: list(dict.fromkeys(clip.actor for clip in clips[part])) for part in PARTS},
-        clip_counts={part: len(clips[part]) for part in PARTS},
-        absent_test_actors=data.parts.absent_test_actors,
-        synthetic=data.corpus.synthetic,
-        output={part: model.results[part] for part in PARTS if part in model.results},
-        branches=dict(fusion.branch_results) if fusion else {},
-        rules=_rules(fusion) if fusion else {},
-        left_out=plan.left_out,
-        fusion=_summary(fusion) if fusion else None,
-        parameters=sum(weight.numel() for weight in model.parameters()),
+        weights={chosen: _weights(model)} if isinstance(model, FusionModule) else {},
         seed=data.seed,
         seconds={stage: round(spent, 2) for stage, spent in {**plan.seconds, **seconds}.items()},
         versions=_versions(model),
+    )
+    return RunResults(
+        name=plan.folder.name,
+        tasks=model.tasks,
+        clips={clip.id: clip for part in model.results for clip in clips[part]},
+        folds=[fold],
+        chosen=chosen,
+        left_out=plan.left_out,
+        synthetic=data.corpus.synthetic,
         config=config,
-        texts=transcripts(model, data, "test" if "test" in model.results else "val"),
-        across_actors=fusion.across_actors if fusion else {},
         warnings=[*plan.warnings, *data.warnings],
+        before_refit=before_refit or _selecting(plan, model),
+        model=type(model).__name__,
+        clip_counts={part: len(clips[part]) for part in PARTS},
+        absent_test_actors=data.parts.absent_test_actors,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        texts=transcripts(model, data, "test" if "test" in model.results else "val"),
+        across_actors=model.across_actors if isinstance(model, FusionModule) else {},
         skipped=data.skipped,
         refits={name: {"folder": of.folder.name, "epochs": of.epochs} for name, of in plan.refits.items()},
-        before_refit=before_refit or _selecting(plan, model),
     )
 
 
-def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit | None:
+def logits_of_part(model: FusionModule, part: Part) -> dict[System, PartLogits]:
+    """Logits of each branch and rule of a fusion for a part that has been evaluated."""
+    branches = {System(name): parts[part] for name, parts in model.branch_results.items()}
+    return branches | {System(name, "rule"): of for name, of in model.rule_results(part).items()}
+
+
+def _chosen(model: Branch) -> System:
+    if isinstance(model, FusionModule):
+        return System(model.rule_name, "rule")
+    return System(type(model).__name__, "model")
+
+
+def _logits(model: Branch) -> dict[System, PartResults]:
+    chosen = _chosen(model)
+    if not isinstance(model, FusionModule):
+        return {chosen: dict(model.results)}
+    branches = {System(name): dict(parts) for name, parts in model.branch_results.items()}
+    fused = {part: model.rule_results(part) for part in model.results}
+    rules = {System(name, "rule"): {part: of[name] for part, of in fused.items()} for name in model.rules}
+    return {**branches, **rules, chosen: dict(model.results)}
+
+
+def _weights(fusion: FusionModule) -> dict[str, Weights]:
+    """What the chosen rule learned for the first task."""
+    task = next(iter(fusion.tasks))
+    rule = fusion.rule(task)
+    shares = None if rule.shares is None else dict(zip(fusion.specs, rule.shares, strict=True))
+    return {task: Weights(shares, rule.temperature)}
+
+
+def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit:
     """Of the run that this one is the refit of, where both were tested on the same clips."""
     file = plan.refit_of and logits_file(plan.refit_of, "test")
     if not file or not file.is_file() or "test" not in model.results:
-        return None
+        return {}
     kept = PartLogits.load(file)
-    return BeforeRefit(kept) if kept.clip_ids == model.results["test"].clip_ids else None
-
-
-def _rules(fusion: FusionModule) -> dict[str, PartResults]:
-    parts = {part: fusion.rule_results(part) for part in fusion.results}
-    return {name: {part: results[name] for part, results in parts.items()} for name in fusion.rules}
-
-
-def _summary(fusion: FusionModule) -> FusionSummary:
-    rule = fusion.rule(next(iter(fusion.tasks)))
-    shares = rule.shares
-    weights = None if shares is None else dict(zip(fusion.specs, shares, strict=True))
-    return FusionSummary(fusion.rule_name, weights, rule.temperature)
+    return {_chosen(model): kept} if kept.clip_ids == model.results["test"].clip_ids else {}
 
 
 def transcripts(model: Branch, data: EmotionDataModule, part: Part) -> dict[str, str]:

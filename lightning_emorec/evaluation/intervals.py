@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.evaluation.predictions import Array, Predictions, recalls_of, scores_of
+from lightning_emorec.evaluation.predictions import Predictions
+from lightning_emorec.metrics import Array, recalls_of, scores_of
 
 
 @dataclass(frozen=True)
@@ -156,24 +157,3 @@ def _parts(predictions: Predictions, groups: Sequence[str | None]) -> dict[str, 
         if group is not None:
             rows.setdefault(group, []).append(row)
     return {group: predictions.rows(np.array(index)) for group, index in rows.items()}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A score over several seeds: its mean and, of at least two, standard deviation (n - 1)."""
-
-    mean: float
-    deviation: float | None
-    seeds: int
-
-
-def over_seeds(values: Sequence[float]) -> Spread:
-    """Sum up one score of runs that differ in their seed only.
-
-    Raises:
-        EmorecError: There is no value, or one is not finite.
-    """
-    if not values or not np.isfinite(values).all():
-        raise EmorecError("a finite score for each seed", str(list(values)), "leave out runs that failed")
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Spread(float(np.mean(values)), deviation, len(values))

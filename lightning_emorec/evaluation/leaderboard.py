@@ -1,30 +1,39 @@
-"""How branches, rules and chance compare on the part and the task that a run is judged by."""
+"""The rows of a comparison: branches, rules, the oracle and chance on the judged part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lightning_emorec.evaluation.results import PartResults, RunResults
-from lightning_emorec.metrics import Scores, predicts_one_class, score
-from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.splits import canonical
-from lightning_emorec.types import UNLABELLED, Part
+from lightning_emorec.evaluation.evaluate import Evaluation, SystemScores
+from lightning_emorec.evaluation.results import PART_NAMES, Results, System, Way
+from lightning_emorec.metrics import Scores, predicts_one_class
+from lightning_emorec.types import UNLABELLED
 
-Kind = Literal["part", "branch", "left out", "rule", "chosen", "oracle", "chance"]
+MeanSd = dict[str, float | None]
+"""`mean`, and `sd` with n - 1 in the denominator: None for a single value."""
 
-PART_NAMES: dict[Part, str] = {"train": "training", "val": "validation", "test": "test"}
+SECTIONS: dict[Way | None, str] = {
+    None: "Branches",
+    "val": "Rules, solved on the validation clips",
+    "oof": "Rules, solved out of fold",
+}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One line of the comparison.
+class ScoreRow:
+    """One row of the comparison.
 
     Attributes:
         name: Of the branch, the rule or the part.
         kind: `chosen` is the rule that makes the model's output.
-        scores: Those that the line has; none for a branch that was left out.
+        scores: Of the first seed; those that the row has, none for a branch that was left out.
+        label: The system's label; empty for a row that is no system.
+        system: Its intervals and more.
+        section: What rules were solved on, where there are several ways; else empty.
+        seeds: Score -> mean and deviation over seeds; empty where there is one seed.
         weight: Share of a branch in the chosen rule; None where it has none.
         reason: Why a branch was left out.
         skipped: Clips that a branch could not take, as they have no audio; its scores rest on the others.
@@ -32,164 +41,113 @@ class Standing:
     """
 
     name: str
-    kind: Kind
+    kind: Literal["part", "branch", "left out", "rule", "chosen", "oracle", "chance"]
     scores: Scores
+    label: str = ""
+    system: SystemScores | None = None
+    section: str = ""
+    seeds: dict[str, MeanSd] = field(default_factory=dict)
     weight: float | None = None
     reason: str = ""
     skipped: int = 0
     before: Scores = field(default_factory=dict)
 
 
-def first_task(results: RunResults) -> str:
-    """The task a run is judged by."""
-    return next(iter(results.tasks))
+def score_rows(results: Results, evaluation: Evaluation) -> list[ScoreRow]:
+    """Compare a fusion's branches and rules, or the parts of a single model, on the judged part.
 
-
-def standings(results: RunResults) -> list[Standing]:
-    """Compare on the judged part: a fusion's branches and rules, or the parts of a single branch.
-
-    A fusion of several branches also has its oracle, which takes each clip's right answer from any branch
-    that has it; every run has chance.
+    A fusion of several branches also has its oracle; every comparison has chance.
     """
-    part, task = results.judged_on, first_task(results)
-    before = results.before_refit
-
-    def scores(of: PartResults) -> Scores:
-        return _score(of[part], task)
-
-    lines = []
-    if results.fusion:
-        weights = results.fusion.weights or {}
-        whole = len(results.output[part].clip_ids)
-        lines += [
-            Standing(
-                name,
-                "branch",
-                scores(of),
-                weights.get(name),
-                skipped=whole - len(of[part].clip_ids),
-                before=_score(before.branches[name], task) if before else {},
-            )
-            for name, of in results.branches.items()
-        ]
-        lines += [Standing(name, "left out", {}, reason=why) for name, why in results.left_out.items()]
-        for name, of in results.rules.items():
-            kind: Kind = "chosen" if name == results.fusion.rule else "rule"
-            was = _score(before.rules[name], task) if before else {}
-            lines.append(Standing(rule_line(results, name), kind, scores(of), before=was))
-    else:
-        for name, logits in results.output.items():
-            was = _score(before.output, task) if before and name == part else {}
-            lines.append(Standing(PART_NAMES[name], "part", _score(logits, task), before=was))
-    if len(results.branches) > 1:
-        lines.append(
-            Standing(
-                "oracle",
-                "oracle",
-                oracle(results.output[part], [b[part] for b in results.branches.values()], task),
-            )
-        )
-    return [*lines, Standing("chance", "chance", chance(results.output[part], task))]
+    rows = [_row(results, evaluation, system) for system in results.branches]
+    section = rows[0].section if rows else ""
+    rows += [
+        ScoreRow(name, "left out", {}, section=section, reason=why) for name, why in results.left_out.items()
+    ]
+    for system in results.systems:
+        if system.kind == "rule":
+            rows.append(_row(results, evaluation, system))
+        elif system.kind == "model":
+            rows += _parts(results, evaluation, system)
+    if evaluation.oracle:
+        rows.append(ScoreRow("oracle", "oracle", evaluation.oracle))
+    return [*rows, ScoreRow("chance", "chance", evaluation.chance)]
 
 
-def _score(part: PartLogits, task: str) -> Scores:
-    return score(part.logits[task], part.labels[task])
-
-
-def rule_line(results: RunResults, rule: str) -> str:
-    """What a rule is called beside the branches: by its name, unless a branch has taken it."""
-    return f"{rule} (rule)" if rule in results.branches else rule
-
-
-def chance(part: PartLogits, task: str) -> Scores:
-    """What always naming the most frequent class of the labelled clips would score."""
-    labels = part.labels[task][part.labels[task] != UNLABELLED]
-    counts = labels.bincount()
-    return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / int(counts.count_nonzero())}
-
-
-def oracle(whole: PartLogits, branches: list[PartLogits], task: str) -> Scores:
-    """What taking each clip's right answer from any branch that has it would score.
-
-    Args:
-        whole: A part with all clips.
-        branches: Of the same part; one that could not take a clip has it wrong.
-        task: The task.
-    """
-    right: set[str] = set()
-    for branch in branches:
-        hits = branch.logits[task].argmax(dim=-1) == branch.labels[task]
-        right |= {clip for clip, hit in zip(branch.clip_ids, hits.tolist(), strict=True) if hit}
-    labelled = (whole.labels[task] != UNLABELLED).tolist()
-    counted = [clip in right for clip, known in zip(whole.clip_ids, labelled, strict=True) if known]
-    return {"accuracy": sum(counted) / len(counted)}
-
-
-def judged_part(results: RunResults) -> str:
-    """`TEST`, or `VALIDATION` and why there was no test."""
-    if results.judged_on == "test":
-        return "TEST"
-    absent = results.absent_test_actors
-    why = f"test actors absent: {actor_list(absent)}" if absent else "not tested"
-    return f"VALIDATION ({why}{', before the refit' if results.refitted else ''})"
-
-
-def judged_size(results: RunResults) -> str:
-    """How many clips of how many actors the scores rest on."""
-    part, task = results.judged_on, first_task(results)
-    clips = int((results.output[part].labels[task] != UNLABELLED).sum())
-    actors = len(results.actors[part])
-    return f"{clips} clips of {actors} actor{'' if actors == 1 else 's'}"
-
-
-def percent(value: float | None) -> str:
-    """A share in percent with one decimal; a dash for none."""
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def p_value(p: float) -> str:
-    """A p-value with as many digits as tell something."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def actor_list(actors: Iterable[str]) -> str:
-    """Name actors in natural order and runs of three or more numbers by their ends, as in `2-8, 10`."""
-    names = {canonical(actor) for actor in actors}
-    runs: list[list[int]] = []
-    for number in sorted(int(name) for name in names if name.isdecimal()):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
+def _parts(results: Results, evaluation: Evaluation, model: System) -> Iterator[ScoreRow]:
+    """Every part of a single model; the judged one is the system."""
+    for part, scores in evaluation.systems[results.label(model)].folds[0].items():
+        if part == results.part:
+            yield _row(results, evaluation, model)
         else:
-            runs.append([number])
-    numbers = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
-    return ", ".join([*numbers, *sorted(name for name in names if not name.isdecimal())])
+            yield ScoreRow(PART_NAMES[part], "part", scores[results.task])
 
 
-def warnings(results: RunResults) -> list[str]:
+def _row(results: Results, evaluation: Evaluation, system: System) -> ScoreRow:
+    label, task, first = results.label(system), results.task, results.folds[0]
+    scored = evaluation.systems[label]
+    kind = "part" if system.kind == "model" else system.kind
+    learned = first.weights.get(results.chosen, {}).get(task) if system.kind == "branch" else None
+    clips = {of: len(results.pooled(of, first.seed).clip_ids) for of in (system, results.chosen)}
+    return ScoreRow(
+        system.name if system.way else label,
+        "chosen" if system == results.chosen and results.is_fusion else kind,
+        scored.pooled[0][task],
+        label,
+        scored,
+        SECTIONS[system.way] if any(of.way for of in results.systems) else "",
+        over_seeds(scored, task) if results.seeds[1:] else {},
+        (learned.shares or {}).get(system.name) if learned else None,
+        skipped=clips[results.chosen] - clips[system],
+        before=evaluation.before_refit.get(label, {}).get(task, {}),
+    )
+
+
+def over_seeds(system: SystemScores, task: str) -> dict[str, MeanSd]:
+    """Score -> mean and deviation over seeds, of all folds together."""
+    return means_and_sds(scores[task] for scores in system.pooled)
+
+
+def means_and_sds(scores: Iterable[Scores]) -> dict[str, MeanSd]:
+    """Score -> mean and deviation of several scores."""
+    listed = list(scores)
+    return {metric: mean_and_sd([of[metric] for of in listed]) for metric in listed[0] if metric != "clips"}
+
+
+def mean_and_sd(values: Sequence[float]) -> MeanSd:
+    """Mean and standard deviation of at least one value."""
+    return {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}
+
+
+def warnings(results: Results) -> list[str]:
     """What a reader of the figures must know: sentences without their full stop."""
-    return [*results.warnings, *one_class_warnings(results)]
+    models = [(results.label(branch), branch) for branch in results.branches]
+    if results.chosen not in results.branches:
+        models.append((results.model_name, results.chosen))
+    found = [sentence for name, system in models for sentence in _one_class(results, name, system)]
+    return [*results.warnings, *found]
 
 
-def one_class_warnings(results: RunResults) -> list[str]:
-    """A sentence for each branch, and for the model, that says the same of every clip of the judged part.
+def _one_class(results: Results, name: str, system: System) -> Iterator[str]:
+    """A sentence for each task for which one class is predicted for all judged clips of a fold.
 
-    Where all labels are the same too, as `sex` with one actor, that is no fault.
+    Where all labels are of one class too, as `sex` with one actor, that is no fault.
     """
-    return [sentence for name, part in _models(results) for sentence in _one_class(results, name, part)]
-
-
-def _models(results: RunResults) -> Iterator[tuple[str, PartLogits]]:
-    for name, parts in results.branches.items():
-        yield name, parts[results.judged_on]
-    yield results.model, results.output[results.judged_on]
-
-
-def _one_class(results: RunResults, name: str, part: PartLogits) -> Iterator[str]:
-    for task, logits in part.logits.items():
-        labels = part.labels[task][part.labels[task] != UNLABELLED]
-        if len(set(labels.tolist())) > 1 and predicts_one_class(logits):
-            said = results.tasks[task][int(logits[0].argmax())]
+    parts = [fold.logits[system][results.part] for fold in results.folds]
+    for task in parts[0].logits:
+        found = [
+            of.logits[task]
+            for of in parts
+            if len(set(of.labels[task][of.labels[task] != UNLABELLED].tolist())) > 1
+            and predicts_one_class(of.logits[task])
+        ]
+        if found:
+            label = results.tasks[task][int(found[0][0].argmax())]
+            where = (
+                f"in {len(found)} of {len(parts)} folds"
+                if parts[1:]
+                else f"{task} is {label!r} for all {len(found[0])} clips"
+            )
             yield (
-                f"{name} predicts one class only: {task} is {said!r} for all {len(logits)} clips. "
-                "It has learned nothing that tells them apart: look at its features, or train it otherwise"
+                f"{name} predicts one class only: {where}. It has learned nothing that tells the clips apart: "
+                "check its features, or train it with other settings"
             )

@@ -7,13 +7,13 @@ from io import StringIO
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from lightning_emorec.evaluation.calibration import RiskCoverage
+from lightning_emorec.evaluation.calibration import ConfidenceBin, RiskCoverage
 from lightning_emorec.evaluation.curves import Curve
-from lightning_emorec.evaluation.error_analysis import ConfidenceBin
+from lightning_emorec.metrics import Integers
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the confusion matrix has one hue.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
@@ -34,19 +34,19 @@ STYLE = {
 WIDTH_INCHES = 4.4  # one column of a page; on a phone it still can be read
 
 
-def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
+def confusion_figure(counts: Integers, classes: Sequence[str]) -> str:
     """Draw a confusion matrix: percent of each true class, with the number of clips below.
 
     Args:
         counts: (classes, classes), true class by prediction.
         classes: Their names.
     """
-    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)  # (classes, classes)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)  # (classes, classes)
     side = max(3.0, 1.1 + 0.42 * len(classes))
 
     def paint(axes: Axes) -> None:
-        axes.pcolormesh(shares.numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
-        for row, column in counts.nonzero().tolist():
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
+        for row, column in np.argwhere(counts).tolist():
             ink = "white" if shares[row, column] > 0.5 else "#111827"
             text: dict[str, Any] = {"ha": "center", "color": ink}
             share = f"{100 * shares[row, column]:.0f}"
@@ -55,7 +55,7 @@ def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
         ticks = [index + 0.5 for index in range(len(classes))]
         axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(ticks, classes)
-        axes.set(xlabel="the model says", ylabel="it really is", aspect="equal")
+        axes.set(xlabel="predicted class", ylabel="actual class", aspect="equal")
         axes.invert_yaxis()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -63,27 +63,8 @@ def confusion_figure(counts: Tensor, classes: Sequence[str]) -> str:
     return svg((side, side), paint)
 
 
-def weights_figure(weights: Mapping[str, float]) -> str:
-    """Draw the share of each branch in the fusion as a bar.
-
-    Args:
-        weights: Branch name -> share.
-    """
-
-    def paint(axes: Axes) -> None:
-        names, shares = list(weights), [100 * share for share in weights.values()]
-        bars = axes.barh(names, shares, color=BLUE, height=0.6)
-        axes.bar_label(bars, [f"{share:.1f}" for share in shares], padding=3)
-        axes.set(xlim=(0, 112), xlabel="share, %")
-        axes.set_xticks(range(0, 101, 25))
-        axes.invert_yaxis()
-        axes.tick_params(axis="y", length=0)
-
-    return svg((WIDTH_INCHES, 0.8 + 0.32 * len(weights)), paint)
-
-
 def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
-    """Draw how often the model is right against how sure it is; larger dots stand for more clips.
+    """Draw the accuracy of a model against its confidence; larger dots stand for more clips.
 
     Args:
         bins: The bins that are not empty.
@@ -91,18 +72,12 @@ def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
     most = max(group.clips for group in bins)
 
     def paint(axes: Axes) -> None:
-        sure = [100 * group.confidence for group in bins]
-        right = [100 * group.accuracy for group in bins]
-        axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", label="as sure as it is right")
-        axes.plot(sure, right, color=BLUE, linewidth=1)
-        sizes = [12 + 120 * group.clips / most for group in bins]
-        axes.scatter(sure, right, s=sizes, color=BLUE, alpha=0.8, label=f"model (largest dot: {most} clips)")
-        axes.text(97, 5, "too sure of itself", ha="right", color=GREY, style="italic")
-        axes.text(3, 90, "too modest", color=GREY, style="italic")
-        axes.set(
-            xlim=(0, 103), ylim=(0, 103), aspect="equal", xlabel="how sure, %", ylabel="how often right, %"
-        )
-        axes.grid()
+        dots = _paint_reliability(axes, bins, (12, 120))
+        dots.set_label(f"model (largest dot: {most} clips)")
+        axes.lines[0].set_label("perfectly calibrated")
+        axes.text(97, 5, "overconfident", ha="right", color=GREY, style="italic")
+        axes.text(3, 90, "underconfident", color=GREY, style="italic")
+        axes.set(xlim=(0, 103), ylim=(0, 103), xlabel="confidence, %", ylabel="accuracy, %")
         axes.legend(
             loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=1, borderaxespad=-3.4, markerscale=0.6
         )
@@ -116,22 +91,34 @@ def class_reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
     Args:
         bins: The bins that are not empty.
     """
-    most = max(group.clips for group in bins)
 
     def paint(axes: Axes) -> None:
-        said = [100 * group.confidence for group in bins]
-        right = [100 * group.accuracy for group in bins]
-        axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
-        axes.plot(said, right, color=BLUE, linewidth=1)
-        axes.scatter(said, right, s=[5 + 40 * group.clips / most for group in bins], color=BLUE, alpha=0.8)
-        axes.set(xlim=(0, 104), ylim=(0, 104), aspect="equal", xticks=(0, 50, 100), yticks=(0, 50, 100))
-        axes.grid()
+        _paint_reliability(axes, bins, (5, 40))
+        axes.set(xlim=(0, 104), ylim=(0, 104), xticks=(0, 50, 100), yticks=(0, 50, 100))
 
     return svg((2.1, 2.1), paint)
 
 
+def _paint_reliability(axes: Axes, bins: Sequence[ConfidenceBin], sizes: tuple[int, int]) -> Any:
+    """Paint the diagonal, a line through the bins and their dots, which are returned.
+
+    Args:
+        axes: Where to paint.
+        bins: The bins that are not empty.
+        sizes: Area of the smallest dot, and what the bin with the most clips adds to it.
+    """
+    confidence, accuracy = ([100 * getattr(of, name) for of in bins] for name in ("confidence", "accuracy"))
+    most, (least, further) = max(group.clips for group in bins), sizes
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
+    axes.plot(confidence, accuracy, color=BLUE, linewidth=1)
+    axes.set_aspect("equal")
+    axes.grid()
+    areas = [least + further * group.clips / most for group in bins]
+    return axes.scatter(confidence, accuracy, s=areas, color=BLUE, alpha=0.8)
+
+
 def risk_figure(risk: RiskCoverage) -> str:
-    """Draw the share of errors among the clips that are answered, if only the surest are.
+    """Draw the share of errors among the clips that are answered, those of highest confidence first.
 
     Args:
         risk: Of the model.
@@ -140,7 +127,7 @@ def risk_figure(risk: RiskCoverage) -> str:
 
     def paint(axes: Axes) -> None:
         axes.axhline(wrong[-1], color=GREY, linestyle=":", label=f"all clips answered: {wrong[-1]:.1f} wrong")
-        axes.plot(covered, wrong, color=BLUE, label=f"the surest only (mean {100 * risk.aurc:.1f})")
+        axes.plot(covered, wrong, color=BLUE, label=f"highest confidence only (mean {100 * risk.aurc:.1f})")
         axes.set(xlim=(0, 103), ylim=(0, max(10.0, 1.1 * max(wrong))))
         axes.set(xlabel="clips that are answered, %", ylabel="of these, wrong, %")
         axes.grid()

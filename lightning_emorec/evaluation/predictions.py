@@ -1,87 +1,116 @@
-"""What a model says of clips, what is right and who speaks: what intervals and paired tests rest on."""
+"""Predicted class, right class and actor of each clip: what scores, intervals and paired tests rest on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.metrics import labelled
+from lightning_emorec.metrics import Array, Integers, labelled
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One model's predictions of labelled clips, each clip once.
+    """One model's predictions of one task for the clips that the task labels, each clip once.
 
     Attributes:
         clip_ids: The clips.
         labels: (clips,) right class.
-        predicted: (clips,) class that the model says.
-        actors: Who speaks in each clip.
-        classes: Number of classes of the task.
+        predicted: (clips,) most probable class.
+        probabilities: (clips, classes).
+        actors: Actor of each clip.
+        classes: Names of the classes.
 
     Raises:
         EmorecError: There is no clip, or one is there twice.
-        ValueError: Lengths differ, or a label or prediction is no class index.
     """
 
     clip_ids: list[str]
     labels: Integers
     predicted: Integers
+    probabilities: Array
     actors: list[str]
-    classes: int
+    classes: list[str]
 
     def __post_init__(self) -> None:
-        lengths = [len(self.clip_ids), len(self.labels), len(self.predicted), len(self.actors)]
+        columns = (self.clip_ids, self.labels, self.predicted, self.probabilities, self.actors)
+        lengths = [len(column) for column in columns]
         if len(set(lengths)) > 1:
-            raise ValueError(f"clips, labels, predictions and actors differ in number: {lengths}")
+            raise ValueError(
+                f"clips, labels, predictions, probabilities and actors differ in number: {lengths}"
+            )
         if not self.clip_ids:
             raise EmorecError(
                 "at least one labelled clip", "none", "label the clips of this part for this task"
             )
+        last = len(self.classes) - 1
         for name, values in (("labels", self.labels), ("predictions", self.predicted)):
-            if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= self.classes:
-                raise ValueError(f"{name} must be whole numbers from 0 to {self.classes - 1}: {values}")
+            if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > last:
+                raise ValueError(f"{name} must be whole numbers from 0 to {last}: {values}")
         clip, times = Counter(self.clip_ids).most_common(1)[0]
         if times > 1:
             raise EmorecError("each clip once", f"{clip} {times} times", "compare one run or seed at a time")
 
     @classmethod
-    def of(cls, part: PartLogits, task: str, clips: Mapping[str, Clip]) -> Predictions:
+    def of(cls, part: PartLogits, task: str, classes: list[str], clips: Mapping[str, Clip]) -> Predictions:
         """Take the most probable class of one task's labelled clips.
 
         Args:
             part: Logits of the clips.
             task: The task.
+            classes: Its class names.
             clips: Clip id -> clip, for its actor.
 
         Raises:
             EmorecError: No clip is labelled, a logit is not finite, or a clip is there twice.
         """
         logits, labels = labelled(part.logits[task], part.labels[task])
-        wanted = (part.labels[task] != UNLABELLED).tolist()
-        ids = [clip for clip, keep in zip(part.clip_ids, wanted, strict=True) if keep]
-        actors = [clips[clip].actor for clip in ids]
-        return cls(ids, labels.numpy(), logits.argmax(dim=-1).numpy(), actors, logits.shape[-1])
+        kept = (part.labels[task] != UNLABELLED).tolist()
+        ids = [clip for clip, keep in zip(part.clip_ids, kept, strict=True) if keep]
+        return cls(
+            ids,
+            labels.numpy(),
+            logits.argmax(dim=-1).numpy(),
+            logits.softmax(dim=-1).numpy(),
+            [clips[clip].actor for clip in ids],
+            classes,
+        )
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(clips,) bool."""
+        return np.equal(self.labels, self.predicted)
+
+    @property
+    def confidence(self) -> Array:
+        """(clips,) probability of the predicted class."""
+        return np.take_along_axis(self.probabilities, self.predicted[:, None], axis=1)[:, 0]
 
     def rows(self, index: Integers) -> Predictions:
         """Take the clips at these positions, in this order."""
-        ids, actors = [self.clip_ids[row] for row in index], [self.actors[row] for row in index]
-        return Predictions(ids, self.labels[index], self.predicted[index], actors, self.classes)
+        return Predictions(
+            [self.clip_ids[row] for row in index],
+            self.labels[index],
+            self.predicted[index],
+            self.probabilities[index],
+            [self.actors[row] for row in index],
+            self.classes,
+        )
+
+    def on(self, clips: Collection[str]) -> Predictions:
+        """Take these clips, in the order that they are in."""
+        return self.rows(np.flatnonzero([clip in clips for clip in self.clip_ids]))
 
     def confusions(self) -> Integers:
         """Count clips by actor, class and prediction: (actors, classes, classes), the actors sorted by name."""
         names, actor = np.unique(np.array(self.actors), return_inverse=True)
-        counts = np.zeros((len(names), self.classes, self.classes), dtype=np.int64)
+        counts = np.zeros((len(names), len(self.classes), len(self.classes)), dtype=np.int64)
         np.add.at(counts, (actor, self.labels, self.predicted), 1)
         return counts
 
@@ -93,54 +122,25 @@ class Predictions:
             names: What an error calls the two.
 
         Raises:
-            EmorecError: Clips, labels, actors or the number of classes differ.
+            EmorecError: Clips, classes, labels or actors differ.
         """
-        sides, fix = f"for {names[0]} and {names[1]}", "compare models of one corpus, split and part"
-        place = {clip: row for row, clip in enumerate(self.clip_ids)}
-        if strange := sorted({*place} ^ {*other.clip_ids}):
-            found = f"{len(strange)} that only one has, such as {strange[0]}"
-            raise EmorecError(f"the same clips {sides}", found, fix)
+        sides, fix = f"for {names[0]} and {names[1]}", "compare models of one corpus, split, task and part"
         if self.classes != other.classes:
-            found = f"{self.classes} and {other.classes} of them"
+            found = f"{', '.join(self.classes)} and {', '.join(other.classes)}"
             raise EmorecError(f"the same classes {sides}", found, fix)
+        place = {clip: row for row, clip in enumerate(self.clip_ids)}
+        if unshared := sorted({*place} ^ {*other.clip_ids}):
+            found = f"{len(unshared)} that only one has, such as {unshared[0]}"
+            raise EmorecError(f"the same clips {sides}", found, fix)
         ordered = self.rows(np.array([place[clip] for clip in other.clip_ids]))
-        said = (zip(of.labels.tolist(), of.actors, strict=True) for of in (ordered, other))
-        for clip, one, two in zip(other.clip_ids, *said, strict=True):
+        facts = (zip(of.labels.tolist(), of.actors, strict=True) for of in (ordered, other))
+        for clip, one, two in zip(other.clip_ids, *facts, strict=True):
             if one != two:
                 found = f"(class, actor) {one} and {two} for {clip}"
                 raise EmorecError(f"the same labels and actors {sides}", found, fix)
         return ordered
 
 
-def scores_of(counts: Array | Integers) -> dict[str, Array]:
-    """Accuracy, UAR, macro-F1 and weighted F1, as `metrics.score` defines them, of many models at once.
-
-    Args:
-        counts: (..., classes, classes) confusion matrices, true class by prediction, none of them empty.
-
-    Returns:
-        Name of the score -> (...).
-    """
-    counts = np.asarray(counts, dtype=np.float64)
-    right = np.diagonal(counts, axis1=-2, axis2=-1)  # (..., classes)
-    wanted, said = counts.sum(axis=-1), counts.sum(axis=-2)  # (..., classes)
-    clips = wanted.sum(axis=-1)  # (...)
-    f1 = _ratio(2 * right, wanted + said)
-    return {
-        "accuracy": right.sum(axis=-1) / clips,
-        "uar": np.nanmean(recalls_of(counts), axis=-1),
-        "macro_f1": np.nanmean(f1, axis=-1),
-        "weighted_f1": np.nansum(wanted * f1, axis=-1) / clips,
-    }
-
-
-def recalls_of(counts: Array | Integers) -> Array:
-    """Recalls of (..., classes, classes) confusion matrices: (..., classes), NaN for classes without clips."""
-    counts = np.asarray(counts, dtype=np.float64)
-    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    shares = np.full(above.shape, np.nan)
-    np.divide(above, below, out=shares, where=below > 0)
-    return shares
+def shared_clips(models: Collection[Predictions]) -> set[str]:
+    """The clips that every model has predicted."""
+    return set.intersection(*(set(of.clip_ids) for of in models))

@@ -12,6 +12,7 @@ from lightning_emorec.evaluation.results import RunResults
 from lightning_emorec.loggers.wandb_run import WandbRun, flat
 from lightning_emorec.metrics import labelled
 from lightning_emorec.run_paths import best_checkpoint
+from lightning_emorec.splits import PARTS
 from lightning_emorec.types import UNLABELLED
 
 if TYPE_CHECKING:
@@ -30,11 +31,18 @@ SHOWN = ("branches", "rules", "fusion", "seconds", "parameters")
 """Parts of metrics.json that go into the run's summary; Lightning has logged the model's own scores."""
 
 
-def publish(results: RunResults, folder: Path, curves: Mapping[str, Path], logger: WandbRun) -> None:
+def publish(
+    results: RunResults,
+    content: Mapping[str, Any],
+    folder: Path,
+    curves: Mapping[str, Path],
+    logger: WandbRun,
+) -> None:
     """Send scores, charts, the report, the results and the checkpoint, and finish the W&B run.
 
     Args:
         results: What the run found.
+        content: Of metrics.json.
         folder: The run folder, with all its files.
         curves: Branch or model -> its metrics.csv.
         logger: Of the W&B run.
@@ -42,12 +50,12 @@ def publish(results: RunResults, folder: Path, curves: Mapping[str, Path], logge
     import wandb
 
     run = logger.experiment
-    shown = {key: value for key, value in results.metrics().items() if key in SHOWN}
+    shown = {key: value for key, value in content.items() if key in SHOWN}
     run.summary.update({name.replace(".", "/"): value for name, value in flat(shown) if value is not None})
     run.log(
         {
             **dict(_confusions(results)),
-            **dict(_curves(curves, next(iter(results.tasks)))),
+            **dict(_curves(curves, results.task)),
             **_weights(results),
             "report": wandb.Html(str(folder / REPORT), inject=False),
         }
@@ -64,7 +72,8 @@ def _confusions(results: RunResults) -> Iterator[tuple[str, wandb.plot.CustomCha
     """A confusion matrix for each part and task."""
     import wandb
 
-    for part, values in results.output.items():
+    for part in (part for part in PARTS if part in results.output):
+        values = results.output[part]
         for task, logits in values.logits.items():
             if not bool((values.labels[task] != UNLABELLED).any()):
                 continue
@@ -102,7 +111,7 @@ def _curves(curves: Mapping[str, Path], task: str) -> Iterator[tuple[str, wandb.
 def _weights(results: RunResults) -> dict[str, Any]:
     import wandb
 
-    weights = results.fusion.weights if results.fusion else None
+    weights = results.learned.shares if results.learned else None
     if weights is None:
         return {}
     table = wandb.Table(["branch", "weight"], [list(pair) for pair in weights.items()])

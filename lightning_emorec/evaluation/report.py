@@ -1,4 +1,4 @@
-"""report.html: what a run found, on one page for people who were not there."""
+"""Pages that need no network and no other file: report.html of a run, and what other pages share with it."""
 
 from __future__ import annotations
 
@@ -6,115 +6,201 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.evaluation.actor_plots import MOST_NAMED, actors_figure, strip_figure
+from lightning_emorec.evaluation import formats
 from lightning_emorec.evaluation.curves import read_curves
-from lightning_emorec.evaluation.error_analysis import ActorRow, Answers, by_actor, mistakes
-from lightning_emorec.evaluation.evaluate import Judgement
-from lightning_emorec.evaluation.leaderboard import (
-    PART_NAMES,
-    chance,
-    first_task,
-    judged_size,
-    standings,
-    warnings,
+from lightning_emorec.evaluation.error_analysis import ActorRow, by_actor, by_class, mistakes
+from lightning_emorec.evaluation.evaluate import Evaluation, SystemScores, chance
+from lightning_emorec.evaluation.leaderboard import score_rows, warnings
+from lightning_emorec.evaluation.plots import (
+    class_reliability_figure,
+    confusion_figure,
+    curves_figure,
+    reliability_figure,
+    risk_figure,
 )
-from lightning_emorec.evaluation.page import FEW_ACTORS, render
-from lightning_emorec.evaluation.plots import curves_figure, weights_figure
-from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.evaluation.sections import model_sections
-from lightning_emorec.metrics import Scores, score, score_part
+from lightning_emorec.evaluation.results import PART_NAMES, Results, RunResults, System
+from lightning_emorec.evaluation.system_plots import MOST_NAMED, actors_figure, strip_figure, weights_figure
+from lightning_emorec.metrics import Scores
+from lightning_emorec.types import UNLABELLED
 
 REPORT = "report.html"
+TEMPLATES = "evaluation/templates"
 MOST_MISTAKES = 100
+FEW_ACTORS = 10
+"""Actors up to which a page warns that there are few of them."""
 
-Figure = tuple[str, Markup]
-"""What the figure is of, and its SVG."""
+
+def write_page(path: Path, template: str, content: Mapping[str, Any], templates: str = TEMPLATES) -> Path:
+    """Fill in the template of a page and write it in one step; what comes from outside is escaped.
+
+    Args:
+        path: Of the page.
+        template: File name of its template.
+        content: Name -> value; one that a template uses and that is absent is an error.
+        templates: Folder of the package that holds the template; what it extends may also be of `evaluation`.
+
+    Returns:
+        The path of the page.
+    """
+    environment = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader("lightning_emorec", of) for of in dict.fromkeys((templates, TEMPLATES))]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": formats.percent,
+        "points": formats.points,
+        "interval": formats.interval,
+        "actors": formats.actor_list,
+        "duration": formats.duration,
+        "count": formats.count,
+        "p": formats.p_value,
+        "p_is": formats.p_is,
+    }
+    text = environment.get_template(template).render(content)
+    write_atomically(path, text)
+    return path
 
 
-def write_report(results: RunResults, judgement: Judgement, folder: Path, curves: Mapping[str, Path]) -> Path:
-    """Write one page that needs no network and no other file.
+def write_report(
+    results: RunResults, evaluation: Evaluation, folder: Path, curves: Mapping[str, Path]
+) -> Path:
+    """Write report.html.
 
     Args:
         results: What the run found.
-        judgement: How far it can be trusted.
+        evaluation: Its scores.
         folder: The run folder.
         curves: Branch or model -> its metrics.csv; those that are absent or hold no course are passed over.
 
     Returns:
         The path of the page.
     """
-    write_atomically(folder / REPORT, render(f"{REPORT}.j2", _content(results, judgement, curves)))
-    return folder / REPORT
-
-
-def _content(results: RunResults, judgement: Judgement, curves: Mapping[str, Path]) -> dict[str, Any]:
-    task, part = first_task(results), results.output[results.judged_on]
-    classes = results.tasks[task]
-    return {
+    wrong = mistakes(evaluation.of_model.predictions, results.clips, results.texts)
+    content = {
         "run": results,
-        "judgement": judgement,
-        "few": judgement.measured.actors <= FEW_ACTORS,
-        "joined": judgement.measured.actors <= MOST_NAMED,
-        "task": task,
-        "classes": classes,
         "part_names": PART_NAMES,
-        "tested": results.judged_on == "test",
-        "size": judged_size(results),
-        "scores": score(part.logits[task], part.labels[task]),
-        "chance": chance(part, task),
-        "heard": sorted({*results.learned_from} & {*results.actors[results.judged_on]}),
-        "lines": standings(results),
-        "gain": judgement.against(judgement.model, judgement.best_branch),
-        "warnings": warnings(results),
-        "other_tasks": _other_tasks(results),
-        "part_scores": {name: score(of.logits[task], of.labels[task]) for name, of in results.output.items()},
-        "weights": _weights(results),
-        "curves": list(_curves(curves, task)),
-        **_breakdown(results, judgement, Answers.of(part, task, classes)),
-    }
-
-
-def _breakdown(results: RunResults, judgement: Judgement, answers: Answers) -> dict[str, Any]:
-    """Tables and figures of the first task, on the judged part."""
-    actors = by_actor(answers, results.clips)
-    wrong = mistakes(answers, results.clips, results.texts)
-    largest_class = float(answers.labels.bincount().max() / len(answers.labels))
-    return {
-        "model": model_sections(judgement, answers, results.clips),
-        "by_actor": Markup(_actors(results, judgement, actors, largest_class)),
+        "seen": sorted({*results.learned_from} & {*results.fold.actors[results.part]}),
+        "other_tasks": dict(_other_tasks(results, evaluation)),
+        "part_scores": {part: of[results.task] for part, of in evaluation.of_model.folds[0].items()},
+        "curves": list(_curves(curves, results.task)),
         "wrong": len(wrong),
         "mistakes": wrong[:MOST_MISTAKES],
+        **shared_content(results, evaluation),
+    }
+    return write_page(folder / REPORT, f"{REPORT}.j2", content)
+
+
+def shared_content(results: Results, evaluation: Evaluation) -> dict[str, Any]:
+    """What evaluation.html.j2 shows of a run and of a cross-validation."""
+    rows = score_rows(results, evaluation)
+    seeds = results.seeds
+    return {
+        "results": results,
+        "synthetic": results.synthetic,
+        "evaluation": evaluation,
+        "measured": evaluation.measured,
+        "part": PART_NAMES[results.part],
+        "few": evaluation.measured.actors <= FEW_ACTORS,
+        "joined": evaluation.measured.actors <= MOST_NAMED,
+        "rows": rows,
+        "seeds": len(seeds),
+        "gain": evaluation.against(evaluation.model, evaluation.best_branch) if results.is_fusion else None,
+        "warnings": warnings(results),
+        "model": _model_sections(evaluation.of_model),
+        "by_actor": Markup(_actors(results, evaluation)),
+        "weights": _weights(results),
+        "seconds": _seconds(results),
+        "versions": results.folds[0].versions,
     }
 
 
-def _actors(results: RunResults, judgement: Judgement, actors: list[ActorRow], chance: float) -> str:
-    """Actors under each system of a fusion, or one by one."""
-    if not results.fusion:
-        return actors_figure(actors, judgement.measured.scores["accuracy"].value, chance)
+def _model_sections(model: SystemScores) -> dict[str, Any]:
+    """Tables and figures of the model, for the macros of macros.html.j2."""
+    predictions, risk, calibration = model.predictions, model.risk, model.calibration
+    counts = predictions.confusions().sum(axis=0)
+    actors = by_actor(predictions)
+    multiples = zip(predictions.classes, calibration.class_errors, calibration.class_bins, strict=True)
+    return {
+        "confusion": Markup(confusion_figure(counts, predictions.classes)),
+        "by_class": list(zip(by_class(counts, predictions.classes), model.measured.recalls, strict=True)),
+        "worst_actor": min(actors, key=lambda row: row.accuracy),
+        "best_actor": max(actors, key=lambda row: row.accuracy),
+        "reliability": Markup(reliability_figure(calibration.bins)),
+        "class_reliability": [
+            (name, error, Markup(class_reliability_figure(bins))) for name, error, bins in multiples
+        ],
+        "risk": Markup(risk_figure(risk)),
+        "half": risk.risk[(len(risk.risk) - 1) // 2],
+        "confidence": float(predictions.confidence.mean()),
+    }
+
+
+def _actors(results: Results, evaluation: Evaluation) -> str:
+    """Actors under the branches and rules, of a cross-validation only the chosen rule; or one by one."""
+    if not results.systems[1:] and not results.branches:
+        rows: list[ActorRow] = by_actor(evaluation.of_model.predictions)
+        mean = evaluation.measured.scores["accuracy"].value
+        return actors_figure(rows, mean, evaluation.chance["accuracy"])
+    shown = [of for of in results.systems if not of.way or of.name == results.chosen.name]
+    return actor_strips(evaluation, [results.label(of) for of in shown], evaluation.chance["accuracy"])
+
+
+def actor_strips(evaluation: Evaluation, labels: list[str], chance: float | None = None) -> str:
+    """Draw the accuracy of each actor under some of the systems."""
+    systems = {label: evaluation.systems[label] for label in labels}
     accuracies = {
-        system: {actor: scores["accuracy"] for actor, scores in of.items()}
-        for system, of in judgement.actors.items()
+        label: {actor: scores["accuracy"] for actor, scores in of.actors.items()}
+        for label, of in systems.items()
     }
-    means = {system: of.scores["accuracy"].value for system, of in judgement.systems.items()}
+    means = {label: of.measured.scores["accuracy"].value for label, of in systems.items()}
     return strip_figure(accuracies, means, chance)
 
 
-def _other_tasks(results: RunResults) -> dict[str, tuple[Scores, Scores]]:
+def _other_tasks(results: RunResults, evaluation: Evaluation) -> Iterator[tuple[str, tuple[Scores, Scores]]]:
     """Scores and chance of every task but the first."""
-    part = results.output[results.judged_on]
-    others = {task: scores for task, scores in score_part(part).items() if task != first_task(results)}
-    return {task: (scores, chance(part, task)) for task, scores in others.items()}
+    for task, scores in evaluation.of_model.folds[0][results.part].items():
+        if task != results.task:
+            labels = results.output[results.part].labels[task]
+            yield task, (scores, chance(labels[labels != UNLABELLED].numpy()))
 
 
-def _weights(results: RunResults) -> Markup | None:
-    weights = results.fusion.weights if results.fusion else None
-    return Markup(weights_figure(weights)) if weights else None
+def _weights(results: Results) -> Markup | None:
+    """The weights of the chosen rule over folds and seeds, in each way it was solved."""
+    shares: dict[str, dict[str, list[float]]] = {}
+    for system in results.rules:
+        known = shares_by_fold(results, system, results.task)
+        if system.name == results.chosen.name and known:
+            title = {"val": "validation clips", "oof": "out of fold"}[system.way] if system.way else "share"
+            shares[title] = {name: [of[name] for of in known] for name in known[0]}
+    return Markup(weights_figure(shares)) if shares else None
 
 
-def _curves(curves: Mapping[str, Path], task: str) -> Iterator[Figure]:
+def shares_by_fold(results: Results, system: System, task: str) -> list[dict[str, float]]:
+    """The weights that a rule learned in each fold; empty for a rule that has none."""
+    learned = [fold.weights[system][task].shares for fold in results.folds if system in fold.weights]
+    return [of for of in learned if of]
+
+
+def _seconds(results: Results) -> dict[str, float]:
+    """Stage -> wall time over all folds and seeds."""
+    spent: dict[str, float] = {}
+    for fold in results.folds:
+        for stage, seconds in fold.seconds.items():
+            spent[stage] = spent.get(stage, 0.0) + seconds
+    return spent
+
+
+def _curves(curves: Mapping[str, Path], task: str) -> Iterator[tuple[str, Markup]]:
+    """What the figure is of, and its SVG."""
     losses = {"train/loss": "training loss", f"val/{task}/nll": "validation loss"}
     scores = {f"val/{task}/accuracy": "validation accuracy", f"val/{task}/uar": "validation UAR"}
     for name, path in curves.items():

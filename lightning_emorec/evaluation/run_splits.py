@@ -1,4 +1,4 @@
-"""What is looped over when a `fit` has trained its model."""
+"""The evaluation loops after a `fit`: validation, training and test clips."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 
 from lightning_emorec.branches import Branch
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.evaluation.from_run import logits_of_part
 from lightning_emorec.evaluation.results import BeforeRefit
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.run_paths import best_checkpoint
@@ -24,7 +25,7 @@ def loop_over_parts(
 
     Args:
         trainer: After its `fit`.
-        model: Keeps what it says of each part.
+        model: Keeps its logits of each part.
         data: The run's.
         plan: The run's.
         train: Whether to judge on training clips too.
@@ -45,8 +46,7 @@ def loop_over_parts(
             loggers, trainer.loggers = trainer.loggers, []  # metrics.csv has the run's own test alone
             trainer.test(**judge, verbose=False)
             trainer.loggers = loggers
-            branches = {name: parts["test"] for name, parts in model.branch_results.items()}
-            before = BeforeRefit(model.results["test"], branches, model.rule_results("test"))
+            before = logits_of_part(model, "test")
         model.use_refitted({name: refit.folder for name, refit in plan.refits.items()})
         trainer.save_checkpoint(best)
     if train:

@@ -11,7 +11,8 @@ from scipy.stats import binomtest
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate, Interval
-from lightning_emorec.evaluation.predictions import Array, Integers, Predictions
+from lightning_emorec.evaluation.predictions import Predictions
+from lightning_emorec.metrics import Array, Integers
 
 MOST_PATTERNS = 2**16
 """Sign patterns up to which all are tried."""
@@ -78,7 +79,7 @@ class Comparison:
         )
 
 
-def compare(
+def paired_tests(
     models: Mapping[str, Predictions],
     bootstrap: Bootstrap = DEFAULT,
     permutations: int = 9_999,
@@ -123,7 +124,7 @@ def _pair(
     names: tuple[str, str], first: Predictions, second: Predictions, bootstrap: Bootstrap, permutations: int
 ) -> Comparison:
     """Compare two models over the same clips, as if no others were compared."""
-    first_right, second_right = first.predicted == first.labels, second.predicted == second.labels
+    first_right, second_right = first.right, second.right
     apart = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
     mcnemar = float(binomtest(apart[0], sum(apart)).pvalue) if sum(apart) else 1.0
     confusions = [first.confusions(), second.confusions()]  # each (actors, classes, classes)

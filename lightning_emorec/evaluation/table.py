@@ -1,42 +1,193 @@
-"""What a run prints: whom it learns from before it starts, and what came out at the end."""
+"""Tables on the terminal: the split before training, and scores at the end."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from lightning_emorec.evaluation.evaluate import Judgement
-from lightning_emorec.evaluation.intervals import Estimate
-from lightning_emorec.evaluation.leaderboard import (
-    PART_NAMES,
-    Standing,
-    actor_list,
-    first_task,
-    judged_part,
-    judged_size,
-    percent,
-    standings,
-    warnings,
-)
-from lightning_emorec.evaluation.results import RunResults
+from lightning_emorec.evaluation.evaluate import Evaluation
+from lightning_emorec.evaluation.formats import actor_list, brackets, percent
+from lightning_emorec.evaluation.leaderboard import SECTIONS, MeanSd, ScoreRow, score_rows, warnings
+from lightning_emorec.evaluation.results import PART_NAMES, WAY_NAMES, Results, RunResults
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
 
-SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "ece": "ECE"}
-BEFORE = "before"  # the refit: accuracy; a longer heading would leave the names no room in 80 columns
-NOTES = {
-    "chosen": "chosen",
-    "oracle": "unattainable",
-    "chance": "largest class",
-}
-REASON_CHARACTERS = 100
 ACTOR_CHARACTERS = 120
+NAME_CHARACTERS = 32
+"""Up to this length a name has its line, whatever columns that costs; a longer one is folded."""
+
+STYLES = {"chosen": "bold", "left out": "yellow", "oracle": "dim", "chance": "dim"}
+SHORT_SECTIONS = {SECTIONS[way]: name for way, name in WAY_NAMES.items()}
+NOTES = {"chosen": "chosen", "left out": "left out"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of `print_scores`: its name, a cell for each further column, its style, and whether a rule follows."""
+
+    name: str
+    cells: Sequence[str]
+    style: str | None = None
+    ends_section: bool = False
+
+
+def print_scores(
+    console: Console,
+    title: Text,
+    headings: Sequence[str],
+    lines: Sequence[Line],
+    least_important: Sequence[str] = (),
+) -> None:
+    """Print a table in which a name stays on one line, on 80 columns too.
+
+    Args:
+        console: Where to print.
+        title: Above the table.
+        headings: Of all columns, the first that of the names.
+        lines: The rows.
+        least_important: Headings of columns to drop, in this order, until the rest fits.
+    """
+    longest = max((len(line.name) for line in lines), default=0)
+    dropped: list[str] = []
+    for heading in [*least_important, None]:
+        table = _table(title, headings, lines, dropped)
+        wide = Measurement.get(console, console.options.update(width=10_000), table).maximum
+        if wide - max(0, longest - NAME_CHARACTERS) <= console.width or heading is None:
+            break
+        dropped += [heading] if heading in headings else []
+    console.print(table)
+    if dropped:
+        left_out = ", ".join(heading.replace("_\n", "_").replace("\n", " ") for heading in dropped)
+        console.print(Text(f"too narrow for: {left_out}", style="dim"))
+
+
+def _table(title: Text, headings: Sequence[str], lines: Sequence[Line], dropped: Sequence[str]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    kept = [place for place, heading in enumerate(headings[1:]) if heading not in dropped]
+    long = any(len(line.name) > NAME_CHARACTERS for line in lines)
+    table.add_column(Text(headings[0]), overflow="fold", no_wrap=not long)
+    for place in kept:
+        table.add_column(Text(headings[1 + place]), justify="right", no_wrap=True)
+    for line in lines:
+        cells = [Text(line.cells[place]) if line.cells else Text() for place in kept]
+        table.add_row(Text(line.name), *cells, style=line.style, end_section=line.ends_section)
+    return table
+
+
+def print_results(
+    results: Results,
+    evaluation: Evaluation,
+    page: Path,
+    notes: Iterable[str] = (),
+    console: Console | None = None,
+    more: Callable[[Console], None] = lambda _: None,
+) -> None:
+    """Print the comparison, what looks wrong, notes and, last, where the page is.
+
+    Args:
+        results: What was found.
+        evaluation: Its scores.
+        page: The report.
+        notes: Sentences below the table.
+        console: Where to print; standard output by default.
+        more: Prints further tables below the first.
+    """
+    console = console or Console()
+    print_comparison(results, evaluation, console)
+    more(console)
+    for warning in warnings(results):
+        console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
+    left_out = [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
+    for note in [*notes, *left_out]:
+        console.print(Text(note))
+    console.print(Text(f"report {page}"), soft_wrap=True)
+
+
+def print_run(
+    results: RunResults, evaluation: Evaluation, page: Path, console: Console | None = None
+) -> None:
+    """Print what a `fit`, `validate` or `test` found.
+
+    Args:
+        results: What the run found.
+        evaluation: Its scores.
+        page: report.html.
+        console: Where to print; standard output by default.
+    """
+    notes = []
+    if results.before_refit:
+        notes.append("before: accuracy before the refit on validation actors too")
+    if results.learned and results.learned.temperature is not None:
+        temperature = f"temperature {results.learned.temperature:.2f}"
+        notes.append(f"{temperature}: above 1 makes the fused probabilities less certain, below 1 more")
+    print_results(results, evaluation, page, notes, console)
+
+
+def print_comparison(results: Results, evaluation: Evaluation, console: Console) -> None:
+    """Print branches, rules and chance on the judged part; all scores in percent."""
+    rows = score_rows(results, evaluation)
+    level = f"[{100 * evaluation.bootstrap.level:g}%]"
+    folds = len(results.of(results.seeds[0])) > 1
+    columns: dict[str, Callable[[ScoreRow], str]] = {
+        f"accuracy {level}": lambda row: _cell(row, "accuracy", True)
+    }
+    columns[f"UAR {level}" if folds else "UAR"] = lambda row: _cell(row, "uar", folds)
+    columns |= {"F1": lambda row: _cell(row, "macro_f1"), "ECE": lambda row: _cell(row, "ece")}
+    if results.before_refit:
+        columns["before"] = lambda row: percent(row.before.get("accuracy"))
+    if results.is_fusion and not folds:
+        columns["weight"] = lambda row: percent(row.weight)
+    lines: list[Line] = []
+    section = ""
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        if row.section and row.section != section:
+            lines.append(Line(f"{SHORT_SECTIONS.get(row.section, row.section)}:", [], "italic"))
+        section = row.section
+        ends = following is not None and _group(row) != _group(following)
+        cells = [cell(row) for cell in columns.values()]
+        lines.append(Line(_name(row), cells, STYLES.get(row.kind), ends))
+    title = headed(results.synthetic, *results.headline, "in %")
+    print_scores(console, title, ["", *columns], lines, ("F1", "ECE", "before", "weight"))
+    without = {row.name: row.skipped for row in rows if row.skipped}
+    for name, clips in without.items():
+        console.print(Text(f"{name}: scored without {clips} clips that have no audio"))
+
+
+def _cell(row: ScoreRow, score: str, with_interval: bool = False) -> str:
+    seeds = row.seeds.get(score)
+    shown = percent_sd(seeds) if seeds else percent(row.scores.get(score))
+    return shown + (brackets(row.system.measured.scores[score]) if with_interval and row.system else "")
+
+
+def _name(row: ScoreRow) -> str:
+    return f"{row.name} ({NOTES[row.kind]})" if row.kind in NOTES else row.name
+
+
+def _group(row: ScoreRow) -> str:
+    kind = {"left out": "branch", "chosen": "rule", "oracle": "chance"}.get(row.kind, row.kind)
+    return kind + row.section
+
+
+def percent_sd(of: MeanSd) -> str:
+    """A mean and its deviation in percent."""
+    return percent(of["mean"]) + ("" if of["sd"] is None else f" ± {percent(of['sd'])}")
+
+
+def headed(synthetic: bool, *parts: str) -> Text:
+    """A title of several parts, which says first that the audio is generated."""
+    warning = Text("SYNTHETIC · ", style="bold yellow") if synthetic else Text()
+    return warning.append(" · ".join(parts), style="bold")
 
 
 def split_table(parts: Parts, tasks: Tasks, synthetic: bool) -> Table:
@@ -48,7 +199,7 @@ def split_table(parts: Parts, tasks: Tasks, synthetic: bool) -> Table:
         synthetic: The audio is generated.
     """
     task, classes = next(iter(tasks.items()))
-    title = _title(synthetic, "split by actor", f"clips by {task}")
+    title = headed(synthetic, "split by actor", f"clips by {task}")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("")
     clips: dict[Part, list[Clip]] = {"train": parts.train, "val": parts.val, "test": parts.test}
@@ -66,94 +217,11 @@ def split_table(parts: Parts, tasks: Tasks, synthetic: bool) -> Table:
 
 def _actors(part: Part, parts: Parts) -> Text:
     if part == "test" and parts.absent_test_actors:
-        return Text(
-            f"no test: {_shorten(actor_list(parts.absent_test_actors), ACTOR_CHARACTERS)} absent", "yellow"
-        )
+        return Text(f"no test: {_shorten(actor_list(parts.absent_test_actors))} absent", "yellow")
     actors = parts.actors[part]
-    return Text(f"{len(actors)}: {_shorten(actor_list(actors), ACTOR_CHARACTERS)}" if actors else "none")
+    return Text(f"{len(actors)}: {_shorten(actor_list(actors))}" if actors else "none")
 
 
-def results_table(results: RunResults, judgement: Judgement) -> Table:
-    """Compare branches, rules and chance on the judged part; all scores in percent.
-
-    Args:
-        results: What the run found.
-        judgement: How far it can be trusted: the intervals of accuracy.
-    """
-    judged = f"{first_task(results)} on {judged_part(results)}"
-    title = _title(results.synthetic, results.name, judged, judged_size(results), "in %")
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    level = f"accuracy [{100 * judgement.bootstrap.level:g}%]"
-    headings = [level, *list(SCORES.values())[1:]]
-    headings += [BEFORE] if results.before_refit else []
-    headings += ["weight"] if results.fusion else []
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    lines = standings(results)
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
-        numbers = [percent(line.scores.get(score)) for score in SCORES]
-        if line.name in judgement.systems:
-            numbers[0] = with_interval(judgement.systems[line.name].scores["accuracy"])
-        if results.before_refit:
-            numbers.append(percent(line.before.get("accuracy")))
-        if results.fusion:
-            numbers.append(percent(line.weight))
-        section_ends = following is not None and _section(line) != _section(following)
-        style = {"chosen": "bold", "left out": "yellow", "oracle": "dim", "chance": "dim"}.get(line.kind)
-        table.add_row(_label(line), *numbers, style=style, end_section=section_ends)
-    return table
-
-
-def with_interval(estimate: Estimate) -> str:
-    """A score in percent and, in brackets, its interval where it has one."""
-    return percent(estimate.value) + brackets(estimate)
-
-
-def brackets(estimate: Estimate) -> str:
-    """An interval in percent, with a space before it; empty where there is none."""
-    ends = estimate.interval
-    return f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
-
-
-def print_results(
-    results: RunResults, judgement: Judgement, report_path: Path, console: Console | None = None
-) -> None:
-    """Print the comparison, what looks wrong, the temperature and, last, where the report is.
-
-    Args:
-        results: What the run found.
-        judgement: How far it can be trusted.
-        report_path: Of report.html.
-        console: Where to print; standard output by default.
-    """
-    console = console or Console()
-    console.print(results_table(results, judgement))
-    if results.before_refit:
-        console.print(Text(f"{BEFORE}: accuracy before the refit on validation actors too"))
-    for warning in warnings(results):
-        console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
-    if results.fusion and results.fusion.temperature is not None:
-        meaning = "above 1 tones the fused probabilities down, below 1 sharpens"
-        console.print(Text(f"temperature {results.fusion.temperature:.2f}: {meaning}"))
-    console.print(Text(f"report {report_path}"), soft_wrap=True)
-
-
-def _label(line: Standing) -> Text:
-    if line.kind == "left out":
-        return Text(f"{line.name}\nleft out: {_shorten(line.reason, REASON_CHARACTERS)}")
-    note = f"without {line.skipped} mute clips" if line.skipped else NOTES.get(line.kind)
-    return Text(f"{line.name} ({note})" if note else line.name)
-
-
-def _section(line: Standing) -> str:
-    return {"left out": "branch", "chosen": "rule", "oracle": "chance"}.get(line.kind, line.kind)
-
-
-def _shorten(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: characters - 1].rstrip(" ,;") + "…"
-
-
-def _title(synthetic: bool, *parts: str) -> Text:
-    warning = Text("SYNTHETIC · ", style="bold yellow") if synthetic else Text()
-    return warning.append(" · ".join(parts), style="bold")
+def _shorten(text: str) -> str:
+    short = text[: ACTOR_CHARACTERS - 1].rstrip(" ,;") + "…"
+    return text if len(text) <= ACTOR_CHARACTERS else short

@@ -14,7 +14,9 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_emorec.branches import Branch
+from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.renamed import current_class_path
 from lightning_emorec.types import Tasks
 
 RUN_CONFIG = "run_config"  # key of the run's config in a checkpoint
@@ -41,7 +43,7 @@ class RunConfig(Callback):
 
 
 def read_checkpoint(file: str) -> dict[str, Any]:
-    """Read a checkpoint's plain content.
+    """Read a checkpoint's plain content, in which classes have the paths of today.
 
     Raises:
         EmorecError: It is missing or unreadable.
@@ -49,11 +51,25 @@ def read_checkpoint(file: str) -> dict[str, Any]:
     if not Path(file).is_file():
         raise EmorecError("a checkpoint file", f"no file {file}", "mend --ckpt_path")
     try:
-        return cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
+        checkpoint = cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise EmorecError(
             "a checkpoint that `fit` wrote", f"{file}, which cannot be read", "mend --ckpt_path"
         ) from error
+    names = (current_class_path,)
+    if "hyper_parameters" in checkpoint:
+        checkpoint["hyper_parameters"] = replaced(checkpoint["hyper_parameters"], names)
+    if RUN_CONFIG in checkpoint:
+        config = replaced(yaml.safe_load(checkpoint[RUN_CONFIG]), names)
+        checkpoint[RUN_CONFIG] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    return checkpoint
+
+
+def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The `model` section of a config for the model in a checkpoint, as `LightningCLI` makes it of hyper-parameters."""
+    given = {key: value for key, value in checkpoint["hyper_parameters"].items() if key != "_instantiator"}
+    class_path = given.pop("_class_path", None)
+    return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:

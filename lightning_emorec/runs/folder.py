@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
+from lightning_emorec import __version__
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.locks import Lock, lock, try_lock
@@ -17,6 +20,13 @@ log = logging.getLogger(__name__)
 FINGERPRINT = "fingerprint"
 DONE = "done"
 LOCK = "lock"
+VERSION = "version"
+
+UNRECORDED = "0.1.0"
+"""The version of this package that began a folder without a record; later versions leave one."""
+
+BRANCH = re.compile(r"(.+)-[0-9a-f]{16}(-[0-9a-f]{8})?")
+"""The folder of a trained branch: its name and its fingerprint, and of what it was tested on if not on test clips."""
 
 Held = TypeVar("Held", Lock, Lock | None)
 
@@ -31,10 +41,23 @@ def mark_done(folder: Path) -> None:
     write_atomically(folder / DONE, "")
 
 
+def begun_by(folder: Path) -> str:
+    """The version of this package that began a run folder."""
+    file = folder / VERSION
+    return file.read_text(encoding="utf8").strip() if file.is_file() else UNRECORDED
+
+
+def record_version(folder: Path) -> None:
+    """Record in a run folder that this version began it."""
+    if not (folder / VERSION).is_file():
+        write_atomically(folder / VERSION, f"{__version__}\n")
+
+
 def claim_run_folder(runs: Path, name: str, fingerprint: str, held: ExitStack) -> Path:
     """The folder of a run: `name`, or `name-2` and so on where that is taken by another run.
 
-    An unfinished folder with the same fingerprint, in which no process is at work, is continued.
+    An unfinished folder with the same fingerprint, in which no process is at work, is continued. One that another
+    version of this package began is left as it is, with a warning.
 
     Args:
         runs: Folder of all runs.
@@ -52,9 +75,33 @@ def claim_run_folder(runs: Path, name: str, fingerprint: str, held: ExitStack) -
             with ExitStack() as attempt:
                 attempt.enter_context(taken)
                 if _is_ours(folder, fingerprint):
+                    record_version(folder)
                     held.enter_context(attempt.pop_all())
                     return folder
         number += 1
+
+
+def warn_of_other_versions(wanted: Iterable[Path]) -> None:
+    """Warn once if branches are trained anew although folders of the same names are there from other versions.
+
+    Args:
+        wanted: The folders of the branches of this version.
+    """
+    old: dict[Path, str] = {}
+    for folder in wanted:
+        if not folder.exists():
+            name = folder.name.rpartition("-")[0]
+            for other in sorted(folder.parent.glob(f"{escape(name)}-*")):
+                named = BRANCH.fullmatch(other.name)
+                if named and named[1] == name and (version := begun_by(other)) != __version__:
+                    old[other] = version
+    if old:
+        first, version = next(iter(old.items()))
+        log.warning(
+            "%s%s was trained by version %s, and this is version %s, which trains its own: the folder is left as it "
+            "is; install version %s to use it, or delete it",
+            *(first, f" (and {len(old) - 1} more)" if len(old) > 1 else "", version, __version__, version),
+        )
 
 
 def lock_folder(folder: Path) -> Lock:
@@ -82,7 +129,15 @@ def _is_ours(folder: Path, fingerprint: str) -> bool:
             return False
         write_atomically(file, fingerprint)
         return True
-    if is_done(folder) or file.read_text(encoding="utf8") != fingerprint:
+    if is_done(folder):
+        return False
+    if file.read_text(encoding="utf8") != fingerprint:
+        if (version := begun_by(folder)) != __version__:
+            log.warning(
+                "%s was begun by version %s, and this is version %s: it is left unfinished as it is; "
+                "install version %s to finish it, or delete it",
+                *(folder, version, __version__, version),
+            )
         return False
     log.info("going on with the unfinished run in %s", folder)
     return True

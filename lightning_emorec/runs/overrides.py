@@ -12,6 +12,7 @@ import yaml
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from lightning_emorec.config_loader import replaced
 from lightning_emorec.errors import EmorecError
 
 BRANCH = "--model.init_args.overrides."
@@ -71,7 +72,7 @@ def take_flags(args: list[str]) -> tuple[list[str], Flags]:
         if known:
             flags.transforms[flag[known.end() :]] = yaml.safe_load(text)
         else:
-            flags.branches[flag.removeprefix(BRANCH)] = yaml.safe_load(text)
+            flags.branches[flag.removeprefix(BRANCH)] = replaced(yaml.safe_load(text))
     return others, flags
 
 

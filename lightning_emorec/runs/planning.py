@@ -30,7 +30,7 @@ from lightning_emorec.jobs.environments import Environment, environments
 from lightning_emorec.jobs.pool import side_by_side
 from lightning_emorec.loggers.wandb_run import check_logger
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
-from lightning_emorec.runs.folder import claim_run_folder
+from lightning_emorec.runs.folder import claim_run_folder, warn_of_other_versions
 from lightning_emorec.runs.leakage import refuse_shared_recordings, taught_on
 from lightning_emorec.runs.plan import Refit, RunPlan
 from lightning_emorec.runs.refit import describe_joined_clips, refit_folder, refit_run, require_validation
@@ -113,6 +113,7 @@ def _decide_fusion(
     prints = {name: fingerprint(branches[name], clips, branch_origins(specs[name])) for name in names}
     folder = open_folder(config, config["name"], fusion_fingerprint(config, prints, clips), held)
     jobs = config["branch_jobs"] if leader is None else 1
+    warn_of_other_versions(Path(config["runs"]) / BRANCHES / f"{name}-{prints[name]}" for name in names)
     store = _Store(Path(config["runs"]), leader, jobs)
     joined = describe_joined_clips(data) if config["refit"] else None
 

@@ -14,7 +14,7 @@ from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.checkpoint import read_checkpoint
 from lightning_emorec.runs.fingerprint import describe_clips
 from lightning_emorec.runs.folder import FINGERPRINT
-from lightning_emorec.splits import Parts, UnvalidatedParts, WithoutValidation
+from lightning_emorec.splits import Parts, UnvalidatedParts
 
 Config = dict[str, Any]
 
@@ -49,7 +49,7 @@ def refit_run(config: Config, selecting: Path) -> Config:
     """
     run = deepcopy(config)
     run["data"]["split"] = {
-        "class_path": f"{WithoutValidation.__module__}.{WithoutValidation.__name__}",
+        "class_path": "lightning_emorec.splits.WithoutValidation",
         "init_args": {"split": config["data"]["split"]},
     }
     trainer = run["trainer"]

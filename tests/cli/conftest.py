@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 
 from lightning_emorec.__main__ import main
 from lightning_emorec.cli import EmorecCLI
+from tests.warm_start import COLD, WarmPopen
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class Project:
         assert isinstance(cli, EmorecCLI)
         return cli
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Start a verb in a process group of its own."""
-        return subprocess.Popen(
+    def start(self, *args: str, cold: bool = False) -> subprocess.Popen[str]:
+        """Start a verb in a process group of its own; `cold` where it starts ranks, which run its script again."""
+        return (COLD if cold else subprocess.Popen)(
             [sys.executable, "-m", "lightning_emorec", *args, "--runs", str(self.runs)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -57,6 +59,14 @@ class Project:
     def metrics(self, run: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.runs / run / "metrics.json").read_text())
         return content
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm_start() -> Iterator[None]:
+    """Processes of this package are forks of this one, with what it has imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", WarmPopen)
+        yield
 
 
 @pytest.fixture

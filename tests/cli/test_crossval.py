@@ -13,8 +13,9 @@ import torch
 import yaml
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.commands.crossval import CrossvalResults, System
+from lightning_emorec.commands.crossval import CrossvalResults
 from lightning_emorec.commands.crossval.run import FoldWorker
+from lightning_emorec.evaluation.results import System
 from lightning_emorec.jobs.child import Work
 from lightning_emorec.jobs.environments import Environment
 from lightning_emorec.part_logits import PartLogits
@@ -106,7 +107,7 @@ def test_a_second_call_starts_no_fit_and_finds_the_same(
 
 def test_a_fold_that_is_gone_is_computed_again_and_no_other(done: Project) -> None:
     third = folder(done) / "seed1-fold2"
-    system = System("log_linear", "oof")
+    system = System("log_linear", "rule", "oof")
     before, expected = checkpoints(done), PartLogits.load(folder(done) / "oof/seed1/oof/log_linear.pt")
     shutil.rmtree(third)
     results = again(done)

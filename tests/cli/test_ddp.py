@@ -12,7 +12,7 @@ TWO = ("--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=4")
 
 
 def test_two_processes_judge_each_clip_once_and_as_one_process_does(project: Project) -> None:
-    process = project.start("fit", "--config", project.config("audio"), *TWO)
+    process = project.start("fit", "--config", project.config("audio"), *TWO, cold=True)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
     assert [path.name for path in project.runs.iterdir()] == [
@@ -28,7 +28,7 @@ def test_two_processes_judge_each_clip_once_and_as_one_process_does(project: Pro
 
 
 def test_a_fused_run_on_two_processes_solves_the_same_weights(project: Project) -> None:
-    process = project.start("fit", "--config", project.config("fused"), *TWO)
+    process = project.start("fit", "--config", project.config("fused"), *TWO, cold=True)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
     assert sorted(path.name for path in project.runs.iterdir()) == ["branches", "fused"]

@@ -64,7 +64,7 @@ def test_a_fused_run_passes_sigterm_on_to_the_branch_it_trains(project: Project)
 
 def test_two_processes_stop_at_sigterm(project: Project) -> None:
     two = ("--trainer.devices=2", "--trainer.strategy=ddp")
-    process = project.start("fit", "--config", project.config("text"), *LONG, *two)
+    process = project.start("fit", "--config", project.config("text"), *LONG, *two, cold=True)
     wait_for_epoch(project.runs / "text", 1)
     os.killpg(process.pid, signal.SIGTERM)
     out, _ = process.communicate(timeout=120)

@@ -1,6 +1,6 @@
 """Every clip as a test clip once: a `fit` for each fold and seed, and fusion on out-of-fold logits."""
 
 from lightning_emorec.commands.crossval.gather import gather
-from lightning_emorec.commands.crossval.results import CellResults, CrossvalResults, System
+from lightning_emorec.commands.crossval.results import CrossvalResults
 
-__all__ = ["CellResults", "CrossvalResults", "System", "gather"]
+__all__ = ["CrossvalResults", "gather"]

@@ -1,4 +1,4 @@
-"""Reads a cross-validation's folder: no corpus and no other folder is needed."""
+"""Reads the folder of a cross-validation: no corpus and no other folder is needed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import yaml
 
 from lightning_emorec.commands.crossval.collect import CELL, branch_file
 from lightning_emorec.commands.crossval.fuse import fuse, rules_of
-from lightning_emorec.commands.crossval.results import CellResults, CrossvalResults, System, Way
+from lightning_emorec.commands.crossval.results import CrossvalResults
 from lightning_emorec.commands.crossval.study import CONFIG, PLAN
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.evaluation.results import Fold, PartResults, System, Way, Weights
 from lightning_emorec.fusion import FusionRule
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.runs.leakage import taught_on
@@ -35,28 +36,27 @@ def gather(folder: Path) -> CrossvalResults:
     kept = [_read(folder, cell) for cell in plan["cells"]]
     if lacking := [cell["folder"] for cell, read in zip(plan["cells"], kept, strict=True) if read is None]:
         raise EmorecError("every fold to be done", f"not {', '.join(lacking)}", "run crossval again")
-    chosen, rules = rules_of(plan["rule"])
+    cells = [cell for cell in kept if cell is not None]
+    name, rules = rules_of(plan["rule"])
     names = plan["branches"]
-    cells = [
-        _cell_results(folder / planned["folder"], cell, names, rules if plan["fused"] else {})
-        for planned, cell in zip(plan["cells"], kept, strict=True)
-        if cell is not None
-    ]
     config = (folder / CONFIG).read_text(encoding="utf8")
-    way: Way = "oof" if plan["inner"] else "val"
     return CrossvalResults(
         name=folder.name,
-        folding=plan["folds"],
         tasks=plan["tasks"],
-        cells=cells,
-        chosen=System(chosen, way) if plan["fused"] else System(names[0]),
-        inner=plan["inner"],
-        single=plan["single"],
+        clips={clip.id: clip for cell in cells for clip in _clips(cell)},
+        folds=[
+            _fold(folder / planned["folder"], cell, names, rules if plan["fused"] else {})
+            for planned, cell in zip(plan["cells"], cells, strict=True)
+        ],
+        chosen=System(name, "rule", "oof" if plan["inner"] else "val") if plan["fused"] else System(names[0]),
         left_out=plan["left_out"],
         synthetic=plan["synthetic"],
-        val_actors=plan["val_actors"],
         config=config,
         warnings=_warnings(config),
+        folding=plan["folds"],
+        inner=plan["inner"],
+        single=plan["single"],
+        val_actors=plan["val_actors"],
     )
 
 
@@ -74,28 +74,29 @@ def _read(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any] | None:
     return content if content["fingerprint"] == planned["fingerprint"] else None
 
 
-def _cell_results(
-    folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mapping[str, FusionRule]
-) -> CellResults:
+def _clips(cell: Mapping[str, Any]) -> list[Clip]:
+    return [Clip(c["id"], c["actor"], None, c["labels"], c["text"]) for c in cell["clips"]]
+
+
+def _fold(folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mapping[str, FusionRule]) -> Fold:
     test = {name: PartLogits.load(branch_file(folder, name, "test")) for name in names}
-    logits = {System(name): part for name, part in test.items()}
+    logits: dict[System, PartResults] = {System(name): {"test": part} for name, part in test.items()}
     weights, solved_on = {}, {}
     for way, known in _known(folder, cell, names).items() if rules else ():
         solved_on[way] = len(next(iter(known.values())).clip_ids)
         for name, fused in fuse(rules, known, test).items():
-            logits[System(name, way)] = fused.logits
-            weights[System(name, way)] = fused.weights
-    clips = [Clip(c["id"], c["actor"], None, c["labels"], c["text"]) for c in cell["clips"]]
-    return CellResults(
-        seed=cell["seed"],
-        fold=cell["fold"],
-        clips=clips,
+            rule = System(name, "rule", way)
+            logits[rule] = {"test": fused.logits}
+            weights[rule] = {task: Weights(of.shares, of.temperature) for task, of in fused.weights.items()}
+    return Fold(
         logits=logits,
+        actors=cell["actors"],
         weights=weights,
+        seed=cell["seed"],
+        index=cell["fold"],
         solved_on=solved_on,
         seconds=cell["seconds"],
         versions=cell["versions"],
-        actors=cell["actors"],
     )
 
 

@@ -1,97 +1,55 @@
-"""All that a cross-validation found."""
+"""What a cross-validation found: its folds and how they were made, and the files that hold the scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
-from lightning_emorec.commands.crossval.fuse import Weights
-from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.types import Clip, Part, Tasks
-
-Way = Literal["val", "oof"]
-"""What a rule was solved on: one validation split, or out-of-fold logits of all but the test actors."""
-
-
-@dataclass(frozen=True, order=True)
-class System:
-    """Something that was judged: a branch (no way), or a rule solved in some way."""
-
-    name: str
-    way: Way | None = None
-
-    @property
-    def label(self) -> str:
-        """As in `log_linear (out of fold)`."""
-        ways = {None: "", "val": " (validation split)", "oof": " (out of fold)"}
-        return self.name + ways[self.way]
+from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.evaluation.evaluate import Evaluation, SystemScores
+from lightning_emorec.evaluation.formats import count
+from lightning_emorec.evaluation.leaderboard import MeanSd, mean_and_sd, means_and_sds, over_seeds
+from lightning_emorec.evaluation.report import shares_by_fold
+from lightning_emorec.evaluation.results import Results, System
+from lightning_emorec.evaluation.writers import (
+    Row,
+    as_csv,
+    evaluation_content,
+    prediction_rows,
+    probability_columns,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
-class CellResults:
-    """What one outer fold with one seed found.
-
-    Attributes:
-        seed: Its seed.
-        fold: Its number.
-        clips: The test clips, in order.
-        logits: System -> logits of the test clips, all in the same order.
-        weights: Rule and way -> task -> what the rule learned; nothing for branches.
-        solved_on: Way -> number of clips that the rules were solved on.
-        seconds: Stage -> wall time.
-        versions: Package -> version, and `device`.
-        actors: Part -> its actors.
-    """
-
-    seed: int
-    fold: int
-    clips: list[Clip]
-    logits: dict[System, PartLogits]
-    weights: dict[System, dict[str, Weights]] = field(default_factory=dict)
-    solved_on: dict[Way, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-    actors: dict[Part, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CrossvalResults:
+class CrossvalResults(Results):
     """What a cross-validation found.
 
     Attributes:
-        name: Of its folder.
         folding: A published scheme, or the number of folds.
-        tasks: Task name -> class names; the first is the headline.
-        cells: By seed and then fold.
-        chosen: The system that the config asks for, its rule solved out of fold where that was done.
         inner: Number of inner folds; 0 where there are none.
-        single: Branches too dear for inner folds.
-        left_out: Branch name -> why it was not fused.
-        synthetic: The audio is generated: everything shown must say so.
+        single: Branches that are too expensive for inner folds.
         val_actors: Validation actors of each fold.
-        config: What `fit` was given in each fold, but for the split, as YAML.
-        warnings: What a reader of the figures must know.
     """
 
-    name: str
-    folding: str | int
-    tasks: Tasks
-    cells: list[CellResults]
-    chosen: System
+    folding: str | int = 0
     inner: int = 0
     single: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
-    synthetic: bool = False
     val_actors: int = 0
-    config: str = ""
-    warnings: list[str] = field(default_factory=list)
 
     @property
-    def task(self) -> str:
-        """The first, which everything is judged by."""
-        return next(iter(self.tasks))
+    def headline(self) -> list[str]:
+        """As in `fused-5fold`, `5 folds`, `1 seed`, `emotion on 1440 test clips`."""
+        return [*self.heading, f"{self.task} on {len(self.clips)} test clips, pooled over folds"]
+
+    @property
+    def heading(self) -> list[str]:
+        """Name, folds and seeds."""
+        folds = count(len(self.of(self.seeds[0])), "fold")
+        scheme = "" if isinstance(self.folding, int) else f"{self.folding}, "
+        return [self.name, scheme + folds, count(len(self.seeds), "seed")]
 
     @property
     def command(self) -> str:
@@ -102,30 +60,148 @@ class CrossvalResults:
         given = " ".join(f"--{name} {value}" for name, value in options.items())
         return f"python -m lightning_emorec crossval --config config.yaml {given}"
 
-    @property
-    def seeds(self) -> list[int]:
-        """In order."""
-        return list(dict.fromkeys(cell.seed for cell in self.cells))
+    def pairs(self, best_branch: str | None) -> list[tuple[str, str]]:
+        """Every system against the branch that is the most accurate, and the chosen rule in both ways.
+
+        That branch is chosen on these very clips, which is hard on the others.
+        """
+        labels = [self.label(system) for system in self.systems]
+        pairs = [(label, best_branch) for label in labels if label != best_branch] if best_branch else []
+        return pairs + ([self.both_ways] if self.chosen.way == "oof" else [])
 
     @property
-    def folds(self) -> list[int]:
-        """In order."""
-        return list(dict.fromkeys(cell.fold for cell in self.cells))
+    def both_ways(self) -> tuple[str, str]:
+        """The chosen rule and the same solved on the validation split, by label."""
+        return self.label(self.chosen), self.label(System(self.chosen.name, "rule", "val"))
 
-    @property
-    def systems(self) -> list[System]:
-        """Branches, then rules by validation split, then rules out of fold."""
-        return list(self.cells[0].logits)
 
-    @cached_property
-    def clips(self) -> dict[str, Clip]:
-        """Every test clip once, by id, in the order of the folds."""
-        return {clip.id: clip for cell in self.of(self.seeds[0]) for clip in cell.clips}
+def write_results(results: CrossvalResults, evaluation: Evaluation, folder: Path) -> None:
+    """Write crossval.json, the tables of predictions, and the logits of every system.
 
-    def pooled(self, system: System, seed: int) -> PartLogits:
-        """The logits of all clips, each from the fold that tested on it."""
-        return PartLogits.join([cell.logits[system] for cell in self.of(seed)])
+    Args:
+        results: What was found.
+        evaluation: Its scores.
+        folder: Of the cross-validation.
+    """
+    for system in results.systems:
+        for seed in results.seeds:
+            results.pooled(system, seed).save(logits_path(folder, system, seed))
+    columns = ["fold", "seed", "actor", "split", "task", "label", "predicted"]
+    columns += probability_columns(results.tasks)
+    rows = _rows(results, [results.chosen])
+    write_atomically(folder / "predictions.csv", as_csv(["clip", *columns], rows))
+    if results.is_fusion:
+        rows = _rows(results, results.branches)
+        write_atomically(folder / "branch_predictions.csv", as_csv(["clip", "branch", *columns], rows))
+    write_json(crossval_content(results, evaluation), folder / "crossval.json")
 
-    def of(self, seed: int) -> Sequence[CellResults]:
-        """The cells of a seed, fold by fold."""
-        return [cell for cell in self.cells if cell.seed == seed]
+
+def logits_path(folder: Path, system: System, seed: int) -> Path:
+    """Where the logits of a system are, of every clip once: as in `oof/seed1/oof/log_linear.pt`."""
+    return folder / "oof" / f"seed{seed}" / (system.way or "branches") / f"{system.name}.pt"
+
+
+def _rows(results: CrossvalResults, systems: Sequence[System]) -> Iterator[Row]:
+    for system in systems:
+        for fold in results.folds:
+            given = {"fold": str(fold.index), "seed": str(fold.seed)}
+            given |= {"branch": system.name} if results.is_fusion and system.kind == "branch" else {}
+            for row in prediction_rows(results.tasks, results.clips, fold.logits[system]):
+                yield {**row, **given}
+
+
+def crossval_content(results: CrossvalResults, evaluation: Evaluation) -> dict[str, Any]:
+    """The content of crossval.json."""
+    scored = {of: system_content(results, evaluation.systems[results.label(of)]) for of in results.systems}
+    ways = list(dict.fromkeys(rule.way for rule in results.rules))
+    by_way = {way: [rule for rule in results.rules if rule.way == way] for way in ways}
+    judged = evaluation_content(evaluation)
+    return {
+        "folds": results.folding,
+        "seeds": results.seeds,
+        "inner": results.inner,
+        "single": results.single,
+        "synthetic": results.synthetic,
+        "warnings": results.warnings,
+        "chosen": {"name": results.chosen.name, "way": results.chosen.way},
+        "branches": {branch.name: scored[branch] for branch in results.branches},
+        "left_out": results.left_out,
+        "rules": {way: {rule.name: scored[rule] for rule in rules} for way, rules in by_way.items()},
+        "weights": {
+            way: {rule.name: _weights(results, rule) for rule in rules} for way, rules in by_way.items()
+        },
+        "cells": [
+            {
+                "seed": fold.seed,
+                "fold": fold.index,
+                "test_actors": list(dict.fromkeys(results.clips[clip].actor for clip in clips)),
+                "clips": len(clips),
+                "solved_on": fold.solved_on,
+                "seconds": fold.seconds,
+                "versions": fold.versions,
+            }
+            for fold in results.folds
+            for clips in [fold.logits[results.chosen]["test"].clip_ids]
+        ],
+        **judged,
+        "intervals": {"seed": results.seeds[0], **judged["intervals"]},
+        "system_actors": {label: of.actors for label, of in evaluation.systems.items()},
+    }
+
+
+def system_content(results: CrossvalResults, system: SystemScores) -> dict[str, Any]:
+    """Task -> scores of each fold and pooled over folds, with mean and deviation of both.
+
+    `seeds` is over the pooled scores of seeds, `folds` over all folds with all seeds.
+    """
+    folds = list(zip(results.folds, (scores["test"] for scores in system.folds), strict=True))
+    return {
+        task: {
+            "pooled": [
+                {"seed": seed, **scores[task]}
+                for seed, scores in zip(results.seeds, system.pooled, strict=True)
+            ],
+            "seeds": over_seeds(system, task),
+            "by_fold": [
+                {"seed": fold.seed, "fold": fold.index, **scores[task]}
+                for fold, scores in folds
+                if task in scores
+            ],
+            "folds": means_and_sds(scores[task] for _, scores in folds if task in scores),
+        }
+        for task in system.pooled[0]
+    }
+
+
+def _weights(results: CrossvalResults, rule: System) -> dict[str, Any]:
+    return {
+        task: {
+            "by_fold": [
+                {"seed": fold.seed, "fold": fold.index, **asdict(fold.weights[rule][task])}
+                for fold in results.folds
+            ],
+            "shares": weights_over_folds(results, rule, task),
+            "temperature": temperature_over_folds(results, rule, task),
+        }
+        for task in results.tasks
+    }
+
+
+def weights_over_folds(results: CrossvalResults, rule: System, task: str) -> dict[str, MeanSd]:
+    """Branch name -> its weight over folds and seeds; empty for a rule that has none."""
+    given = shares_by_fold(results, rule, task)
+    return {name: mean_and_sd([of[name] for of in given]) for name in given[0]} if given else {}
+
+
+def temperature_over_folds(results: CrossvalResults, rule: System, task: str) -> MeanSd | None:
+    """The temperature of a rule over folds and seeds; None for a rule that learns none."""
+    given = [fold.weights[rule][task].temperature for fold in results.folds]
+    known = [of for of in given if of is not None]
+    return mean_and_sd(known) if known else None
+
+
+def learned_weights(results: CrossvalResults) -> dict[System, dict[str, MeanSd]]:
+    """Of the rules that learn their weights, those for the first task."""
+    learning = [rule for rule in results.rules if rule.name != "average"]
+    found = {rule: weights_over_folds(results, rule, results.task) for rule in learning}
+    return {rule: weights for rule, weights in found.items() if weights}

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import yaml
 
+from lightning_emorec import __version__
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.commands.crossval.folds import outer_folds
 from lightning_emorec.commands.crossval.jobs import FoldJob, FoldJobFactory, Options, digest
 from lightning_emorec.commands.crossval.model_spec import ModelSpec
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.runs.folder import begun_by, record_version
 from lightning_emorec.runs.overrides import flat
 
 PLAN = "plan.json"
@@ -51,6 +53,7 @@ class CrossvalPlan:
                 )
         text = yaml.safe_dump(self.model.config, sort_keys=False, allow_unicode=True)
         write_atomically(self.folder / CONFIG, text)
+        record_version(self.folder)
         write_atomically(file, json.dumps(self._content(), indent=2, ensure_ascii=False) + "\n")
 
     def _content(self) -> dict[str, object]:
@@ -81,13 +84,15 @@ class CrossvalPlan:
         }
 
     def _changed(self, kept: dict[str, object]) -> str:
+        if (version := begun_by(self.folder)) != __version__:
+            return f"version {__version__} of this package where version {version} began it"
         before = dict(flat(yaml.safe_load((self.folder / CONFIG).read_text(encoding="utf8"))))
         before |= {key: kept[key] for key in ("folds", "val_actors")}
         now = dict(flat(self.model.config))
         now |= {"folds": self.options.folding, "val_actors": self.options.val_actors}
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         keys = [key for key in keys if "split" not in key.split(".")]  # the folds replace it
-        return f"another {', '.join(keys[:3])}" if keys else "other clips, features or package version"
+        return f"another {', '.join(keys[:3])}" if keys else "other clips or features"
 
 
 def make_plan(model: ModelSpec, options: Options, folder: Path, runs: Path) -> CrossvalPlan:

@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_emorec.commands.crossval.collect import collect, is_collected
-from lightning_emorec.commands.crossval.files import write_results
 from lightning_emorec.commands.crossval.folds import some_split
 from lightning_emorec.commands.crossval.gather import gather
 from lightning_emorec.commands.crossval.jobs import FoldJob, Options
-from lightning_emorec.commands.crossval.judge import judge_crossval
 from lightning_emorec.commands.crossval.model_spec import Config, ModelSpec, resolve
-from lightning_emorec.commands.crossval.page import write_page
-from lightning_emorec.commands.crossval.results import CrossvalResults
+from lightning_emorec.commands.crossval.report import print_crossval, write_crossval_page
+from lightning_emorec.commands.crossval.results import CrossvalResults, write_results
 from lightning_emorec.commands.crossval.run import Outcome, run_folds
 from lightning_emorec.commands.crossval.study import CrossvalPlan, make_plan
-from lightning_emorec.commands.crossval.table import print_results
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.evaluation.evaluate import evaluate_results
 from lightning_emorec.splits import Scheme
 
 log = logging.getLogger(__name__)
@@ -75,9 +73,9 @@ def crossval(
         found = f"{', '.join(outcome.elsewhere)} still running in another process"
         raise EmorecError("every fold to be done", found, "run the same command again when it has ended")
     results = gather(plan.folder)
-    judgement = judge_crossval(results)
-    write_results(results, judgement, plan.folder)
-    print_results(results, judgement, write_page(results, judgement, plan.folder))
+    evaluation = evaluate_results(results)
+    write_results(results, evaluation, plan.folder)
+    print_crossval(results, evaluation, write_crossval_page(results, evaluation, plan.folder))
     return results
 
 

@@ -1,4 +1,4 @@
-"""stress.html: a curve for each condition, on one page that needs no other file."""
+"""What a stress test shows: a table on the terminal, and stress.html with a curve for each condition."""
 
 from __future__ import annotations
 
@@ -7,35 +7,33 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from rich.console import Console
+from rich.text import Text
 
-from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.commands.stress.panel import Figures
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults, figure_of
-from lightning_emorec.evaluation.leaderboard import PART_NAMES
-from lightning_emorec.evaluation.page import render
+from lightning_emorec.evaluation.formats import count, percent
 from lightning_emorec.evaluation.plots import GREY, WIDTH_INCHES, svg
+from lightning_emorec.evaluation.report import write_page
+from lightning_emorec.evaluation.results import PART_NAMES
+from lightning_emorec.evaluation.system_plots import COLOURS, MARKERS
+from lightning_emorec.evaluation.table import Line, headed, print_scores
 
 PAGE = "stress.html"
 
-# Okabe and Ito's colours, with a marker each, so that a line can be told without its colour too.
-LINES = (
-    ("#0072B2", "o"),
-    ("#D55E00", "s"),
-    ("#009E73", "^"),
-    ("#CC79A7", "D"),
-    ("#E69F00", "v"),
-    ("#56B4E9", "P"),
-)
+LINES = list(zip(COLOURS, MARKERS, strict=True))[:6]
 DASHES = ("-", "--", ":")  # one more for each round of the colours
 INK = "#111827"
 
 
-def write_page(results: StressResults, folder: Path) -> Path:
+def write_stress_page(results: StressResults, folder: Path) -> Path:
     """Write the page in one step.
 
     Returns:
         Its path.
     """
     content = {
+        "synthetic": results.synthetic,
         "stress": results,
         "part": PART_NAMES[results.part],
         "figure_of": figure_of,
@@ -43,8 +41,7 @@ def write_page(results: StressResults, folder: Path) -> Path:
             condition.name: Markup(condition_figure(results, condition)) for condition in results.conditions
         },
     }
-    write_atomically(folder / PAGE, render(f"{PAGE}.j2", content, "commands/stress"))
-    return folder / PAGE
+    return write_page(folder / PAGE, f"{PAGE}.j2", content, "commands/stress")
 
 
 def condition_figure(results: StressResults, condition: ConditionResult) -> str:
@@ -78,3 +75,35 @@ def condition_figure(results: StressResults, condition: ConditionResult) -> str:
 
     rows = (len(results.clean.branches) + 3) // 2  # of the legend: chance, branches, the rule
     return svg((WIDTH_INCHES, 2.6 + 0.2 * rows), paint)
+
+
+def print_stress(results: StressResults, page: Path, console: Console | None = None) -> None:
+    """Print UAR in percent, notes and, last, where the page is: a row a severity, a column a branch and a rule."""
+    console = console or Console()
+    part = f"{results.task} on {PART_NAMES[results.part]}"
+    size = f"{results.clips} clips of {count(results.actors, 'actor')}"
+    lines = [Line("clean", _numbers(results, results.clean), ends_section=True)]
+    for condition in results.conditions:
+        lines.append(Line(condition.name, [], "bold"))
+        last = list(condition.severities)[-1]
+        for severity, figures in condition.severities.items():
+            name = f"  {severity} {condition.unit}".rstrip()
+            lines.append(Line(name, _numbers(results, figures), ends_section=severity == last))
+    columns = {
+        name: _heading(name, results.rule if kind == "rules" else None) for kind, name in results.models
+    }
+    other_rules = [columns[name] for kind, name in results.models if kind == "rules" and name != results.rule]
+    title = headed(results.synthetic, results.run, part, size, "UAR in %")
+    print_scores(console, title, ["", *columns.values()], lines, other_rules[::-1])
+    for note in results.notes:
+        console.print(Text(note), style="dim")
+    console.print(Text(f"report {page}"), soft_wrap=True)
+
+
+def _numbers(results: StressResults, figures: Figures) -> list[str]:
+    return [percent(figure_of(figures, kind, name, "uar")) for kind, name in results.models]
+
+
+def _heading(name: str, rule: str | None) -> str:
+    """A name on several lines, so that eight columns fit."""
+    return name.replace("_", "_\n") + ("\n(chosen)" if name == rule else "")

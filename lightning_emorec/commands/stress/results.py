@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.commands.stress.panel import METRICS, Figures
+from lightning_emorec.evaluation.writers import DECIMALS, Row, as_csv, write_json
 from lightning_emorec.types import Part
-
-DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,10 @@ class StressResults:
 
     Attributes:
         run: Name of the run folder.
-        part: The part that was heard.
+        part: The part that is judged.
         clips: How many clips the scores rest on.
         actors: How many actors.
-        task: What was judged.
+        task: What is predicted.
         classes: Of the task; chance is one of so many.
         seed: The run's.
         rule: The rule that makes the run's output; None for a single branch.
@@ -90,27 +86,22 @@ def write_results(results: StressResults, folder: Path) -> None:
         },
         "units": {condition.name: condition.unit for condition in results.conditions},
     }
-    write_atomically(
-        folder / "stress.json", json.dumps(_rounded(content), indent=2, ensure_ascii=False) + "\n"
-    )
-    table = StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["condition", "severity", "unit", "kind", "name", *METRICS])
-    writer.writerows(_rows(results))
-    write_atomically(folder / "stress.csv", table.getvalue())
+    write_json(content, folder / "stress.json")
+    columns = ["condition", "severity", "unit", "kind", "name", *METRICS]
+    write_atomically(folder / "stress.csv", as_csv(columns, _rows(results)))
 
 
-def _rows(results: StressResults) -> Iterator[list[str]]:
+def _rows(results: StressResults) -> Iterator[Row]:
     clean = ConditionResult("clean", "", "", {"": results.clean})
     for condition in [clean, *results.conditions]:
         for severity, figures in condition.severities.items():
             for kind, scored in (("branch", figures.branches), ("rule", figures.rules)):
                 for name, scores in scored.items():
-                    numbers = [f"{scores[metric]:.{DECIMALS}f}" for metric in METRICS]
-                    yield [condition.name, severity, condition.unit, kind, name, *numbers]
-
-
-def _rounded(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return round(value, DECIMALS) if isinstance(value, float) else value
+                    yield {
+                        "condition": condition.name,
+                        "severity": severity,
+                        "unit": condition.unit,
+                        "kind": kind,
+                        "name": name,
+                        **{metric: f"{scores[metric]:.{DECIMALS}f}" for metric in METRICS},
+                    }

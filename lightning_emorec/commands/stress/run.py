@@ -15,12 +15,11 @@ from lightning_emorec.commands.stress.conditions import CONDITIONS, MISSING, che
 from lightning_emorec.commands.stress.degradation import Degradation
 from lightning_emorec.commands.stress.kept import KeptLogits
 from lightning_emorec.commands.stress.listen import is_text, listen
-from lightning_emorec.commands.stress.page import write_page
+from lightning_emorec.commands.stress.page import print_stress, write_stress_page
 from lightning_emorec.commands.stress.panel import MODALITIES, Figures, Panel, modalities
 from lightning_emorec.commands.stress.results import ConditionResult, StressResults, write_results
 from lightning_emorec.commands.stress.store import DegradedStore
 from lightning_emorec.commands.stress.subject import Subject, load_subject
-from lightning_emorec.commands.stress.table import print_stress
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
@@ -59,7 +58,7 @@ def stress(
     results = StressTest(subject, subject.judged_part(part), _names(skip or [])).results(names)
     folder = subject.folder / "stress"
     write_results(results, folder)
-    print_stress(results, write_page(results, folder))
+    print_stress(results, write_stress_page(results, folder))
     return results
 
 

@@ -79,7 +79,9 @@ class TrialRun:
         if status:
             self._fail(f"exit status {status}: {last_error(self._log)}")
         elif not is_done(self._folder):  # `fit` chose another folder
-            self._fail(f"{self._folder} was begun with another config or data: give the sweep another --name")
+            self._fail(
+                f"{self._folder} was begun with another config, data or version: give the sweep another --name"
+            )
         elif logged := self._logged():
             self._report(logged)
             self._tell(TrialState.COMPLETE, logged[-1][1])

@@ -7,9 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from lightning_emorec.errors import EmorecError, UnavailableError
 
@@ -56,7 +54,7 @@ def sweep(
     if find_spec("optuna") is None:
         raise UnavailableError("the package optuna", "none", "pip install -c constraints.txt -e '.[sweep]'")
     from lightning_emorec.commands.sweep.file import read_sweep
-    from lightning_emorec.commands.sweep.page import write_page
+    from lightning_emorec.commands.sweep.page import write_sweep_page
     from lightning_emorec.commands.sweep.results import write_results
     from lightning_emorec.commands.sweep.run import run_trials
     from lightning_emorec.commands.sweep.study import SAMPLERS, SharedStudy
@@ -71,7 +69,7 @@ def sweep(
         run_trials(shared, fit_args or [], jobs, lambda: write_results(shared))
     finally:
         write_results(shared)
-        page = write_page(shared)
+        page = write_sweep_page(shared)
     _refuse_if_none_ran(shared)
     _print(shared, page)
     return shared.folder
@@ -86,20 +84,18 @@ def _refuse_if_none_ran(shared: SharedStudy) -> None:
 
 
 def _print(shared: SharedStudy, page: Path) -> None:
-    from lightning_emorec.commands.sweep.plots import short, shown
+    from lightning_emorec.commands.sweep.page import short, shown
     from lightning_emorec.commands.sweep.results import BEST, by_score
+    from lightning_emorec.evaluation.table import Line, headed, print_scores
 
     best = shared.best
     if best is None:
         return
-    ranked = Table("trial", shared.file.metric, box=box.SIMPLE_HEAD)
-    for trial in by_score(shared.ended, shared.file.goal)[:SHOWN]:
-        ranked.add_row(str(trial.number), shown(trial.value))
-    values = Table("parameter", f"of trial {best.number}", box=box.SIMPLE_HEAD)
-    for name, value in best.params.items():
-        values.add_row(short(name), shown(value))
-    console = Console()
-    console.print(ranked)
-    console.print(values)
-    console.print(f"Best: python -m lightning_emorec fit --config {shared.folder / BEST}", soft_wrap=True)
-    console.print(f"Page: {page}", soft_wrap=True)
+    console, metric = Console(), shared.file.metric
+    ranked = by_score(shared.ended, shared.file.goal)[:SHOWN]
+    trials = [Line(str(trial.number), [shown(trial.value)]) for trial in ranked]
+    print_scores(console, headed(False, shared.folder.name), ["trial", metric], trials)
+    values = [Line(short(name), [shown(value)]) for name, value in best.params.items()]
+    print_scores(console, headed(False, "the best trial"), ["parameter", f"of trial {best.number}"], values)
+    console.print(f"best: python -m lightning_emorec fit --config {shared.folder / BEST}", soft_wrap=True)
+    console.print(f"report {page}", soft_wrap=True)

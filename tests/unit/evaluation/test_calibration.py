@@ -13,11 +13,13 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.evaluation.calibration import calibration, risk_coverage
-from lightning_emorec.evaluation.error_analysis import ConfidenceBin
+from lightning_emorec.evaluation import calibration as of_predictions
+from lightning_emorec.evaluation.calibration import Calibration, ConfidenceBin, RiskCoverage
+from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.fusion.temperature import fit_temperature
 from lightning_emorec.metrics import score
-from lightning_emorec.types import UNLABELLED
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import UNLABELLED, Clip
 
 
 def model(seed: int = 0, clips: int = 400, scale: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -26,6 +28,22 @@ def model(seed: int = 0, clips: int = 400, scale: float = 1.0) -> tuple[Tensor, 
     logits = 2 * torch.randn(clips, 4, generator=generator, dtype=torch.float64)
     labels = torch.multinomial(logits.softmax(dim=-1), 1, generator=generator).flatten()
     return scale * logits, labels
+
+
+def predictions(logits: Tensor, labels: Tensor) -> Predictions:
+    ids = [str(row) for row in range(len(labels))]
+    classes = [str(index) for index in range(logits.shape[-1])]
+    part = PartLogits(ids, {"task": logits}, {"task": labels})
+    part.logits["task"] = logits  # in float64, as the expected values are computed
+    return Predictions.of(part, "task", classes, {name: Clip(name, "a", None) for name in ids})
+
+
+def calibration(logits: Tensor, labels: Tensor) -> Calibration:
+    return of_predictions.calibration(predictions(logits, labels))
+
+
+def risk_coverage(logits: Tensor, labels: Tensor) -> RiskCoverage:
+    return of_predictions.risk_coverage(predictions(logits, labels))
 
 
 def surest(*probabilities: float) -> Tensor:

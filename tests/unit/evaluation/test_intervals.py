@@ -17,10 +17,9 @@ from lightning_emorec.evaluation.intervals import (
     actor_scores,
     measure,
     measure_groups,
-    over_seeds,
 )
 from lightning_emorec.evaluation.predictions import Predictions
-from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
+from tests.unit.evaluation.made_up import predicting, predictions, random_predictions, shuffled
 
 
 def interval_of(model: Predictions, score: str, bootstrap: Bootstrap | None = None) -> Interval:
@@ -164,7 +163,7 @@ def test_no_resamples_are_refused() -> None:
 def test_models_over_the_same_actors_meet_the_same_draws() -> None:
     # A model that is wrong where another is right: the ends of its interval mirror the other's.
     model = random_predictions(1, classes=2)
-    mirrored = saying(model, (1 - model.predicted).tolist())
+    mirrored = predicting(model, (1 - model.predicted).tolist())
     first, second = interval_of(model, "accuracy"), interval_of(mirrored, "accuracy")
     assert (second.low, second.high) == pytest.approx((1 - first.high, 1 - first.low))
     renamed = replace(model, clip_ids=[f"other-{row}" for row in range(60)])
@@ -194,21 +193,3 @@ def test_each_actor_is_scored() -> None:
         {"accuracy": 2 / 3, "uar": 3 / 4, "macro_f1": 2 / 3, "weighted_f1": 2 / 3}
     )
     assert set(found["a"].values()) == {1.0}
-
-
-# over_seeds
-
-
-def test_seeds_are_summed_up_by_mean_and_sample_deviation() -> None:
-    found = over_seeds([0.5, 0.6, 0.7])
-    assert (found.mean, found.deviation, found.seeds) == (pytest.approx(0.6), pytest.approx(0.1), 3)
-
-
-def test_one_seed_has_no_deviation() -> None:
-    assert over_seeds([0.5]).deviation is None
-
-
-@pytest.mark.parametrize("values", [[], [0.5, math.nan]])
-def test_seeds_without_a_finite_score_are_refused(values: list[float]) -> None:
-    with pytest.raises(EmorecError, match="a finite score for each seed"):
-        over_seeds(values)

@@ -3,21 +3,20 @@ from __future__ import annotations
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
-import torch
 
-from lightning_emorec.evaluation.actor_plots import actors_figure, strip_figure
-from lightning_emorec.evaluation.calibration import RiskCoverage
-from lightning_emorec.evaluation.error_analysis import ActorRow, ConfidenceBin
+from lightning_emorec.evaluation.calibration import ConfidenceBin, RiskCoverage
+from lightning_emorec.evaluation.error_analysis import ActorRow
 from lightning_emorec.evaluation.plots import (
     confusion_figure,
     curves_figure,
     reliability_figure,
     risk_figure,
-    weights_figure,
 )
+from lightning_emorec.evaluation.system_plots import actors_figure, strip_figure, weights_figure
 
-COUNTS = torch.tensor([[3, 1], [0, 5]])
+COUNTS = np.array([[3, 1], [0, 5]])
 
 
 def texts(svg: str) -> list[str]:
@@ -32,7 +31,7 @@ def texts(svg: str) -> list[str]:
         strip_figure(
             {"sound": {"8": 0.5, "9": 1.0}, "words": {"8": 0.25, "9": 0.0}}, {"sound": 0.6, "words": 0.1}
         ),
-        weights_figure({"sound": 1.0, "words": 0.0}),
+        weights_figure({"out of fold": {"sound": [1.0, 0.8], "words": [0.0, 0.2]}}),
         reliability_figure([ConfidenceBin(4, 0.9, 0.5)]),
         risk_figure(RiskCoverage([0.5, 1.0], [0.0, 0.5], 0.25)),
         curves_figure({"training loss": {0: 2.0, 1: 1.0}}, {}),
@@ -83,10 +82,10 @@ def test_a_strip_takes_a_system_that_lacks_an_actor() -> None:
 
 
 def test_the_same_figure_is_the_same_text() -> None:
-    assert weights_figure({"sound": 1.0}) == weights_figure({"sound": 1.0})
+    assert weights_figure({"share": {"sound": [1.0]}}) == weights_figure({"share": {"sound": [1.0]}})
 
 
 def test_drawing_leaves_pyplot_alone() -> None:
     before = "matplotlib.pyplot" in sys.modules
-    weights_figure({"sound": 1.0})
+    weights_figure({"share": {"sound": [1.0]}})
     assert ("matplotlib.pyplot" in sys.modules) == before

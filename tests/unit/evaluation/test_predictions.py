@@ -10,19 +10,20 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.evaluation.predictions import Predictions, recalls_of, scores_of
+from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import RunResults
-from lightning_emorec.metrics import score
+from lightning_emorec.metrics import recalls_of, score, scores_of
 from lightning_emorec.types import UNLABELLED
-from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
+from tests.unit.evaluation.made_up import predicting, predictions, random_predictions, shuffled
 
 
 def test_predictions_of_a_part_leave_unlabelled_clips_out(results: RunResults) -> None:
-    found = Predictions.of(results.output["test"], "sex", results.clips)
+    found = Predictions.of(results.output["test"], "sex", results.tasks["sex"], results.clips)
     assert found.clip_ids == [f"test-{row}" for row in range(5)]
     assert found.actors == ["8", "8", "10", "10", "9"]
     assert found.labels.tolist() == found.predicted.tolist() == [0, 0, 0, 1, 1]
-    assert found.classes == 2
+    assert found.classes == ["male", "female"]
+    assert found.confidence.tolist() == pytest.approx([math.e**2 / (math.e**2 + 1)] * 5)
 
 
 def test_logits_that_are_not_a_number_are_refused(results: RunResults) -> None:
@@ -31,7 +32,7 @@ def test_logits_that_are_not_a_number_are_refused(results: RunResults) -> None:
     logits[1, 0] = math.nan
     broken = replace(part, logits={**part.logits, "emotion": logits})
     with pytest.raises(EmorecError, match="NaN or infinity for 1 of 6 clips"):
-        Predictions.of(broken, "emotion", results.clips)
+        Predictions.of(broken, "emotion", results.tasks["emotion"], results.clips)
 
 
 def test_clips_are_counted_by_actor_class_and_prediction() -> None:
@@ -92,7 +93,7 @@ def test_other_clips_are_refused() -> None:
             r"labels and actors for one and two; found .*\(0, 'a'\) and \(1, 'a'\)",
         ),
         ({"actors": ["a", "b"]}, r"\(1, 'b'\) and \(1, 'a'\) for clip-1"),
-        ({"classes": 3}, "same classes for one and two; found 3 and 2"),
+        ({"classes": ["a", "b"]}, "same classes for one and two; found a, b and class 0, class 1"),
     ],
 )
 def test_other_labels_actors_or_classes_are_refused(change: dict[str, Any], message: str) -> None:
@@ -113,11 +114,11 @@ def test_no_clips_are_refused() -> None:
 
 
 def test_columns_of_different_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"differ in number: \[2, 2, 1, 2\]"):
-        saying(predictions(("a", [0, 1], [0, 1])), [0])
+    with pytest.raises(ValueError, match=r"differ in number: \[2, 2, 1, 2, 2\]"):
+        predicting(predictions(("a", [0, 1], [0, 1])), [0])
 
 
 @pytest.mark.parametrize("said", [[0, 2], [0, UNLABELLED], [0, math.nan], [0.0, 1.0]])
 def test_predictions_that_are_no_class_are_refused(said: list[Any]) -> None:
     with pytest.raises(ValueError, match="predictions must be whole numbers from 0 to 1"):
-        saying(predictions(("a", [0, 1], [0, 1])), said)
+        predicting(predictions(("a", [0, 1], [0, 1])), said)

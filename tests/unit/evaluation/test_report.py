@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_emorec.evaluation.evaluate import judge
+from lightning_emorec.evaluation.evaluate import evaluate_results
 from lightning_emorec.evaluation.report import write_report
-from lightning_emorec.evaluation.results import FusionSummary, RunResults
+from lightning_emorec.evaluation.results import RunResults, Weights
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
+from tests.unit.evaluation.conftest import with_actors, with_logits, with_rule
 from tests.unit.evaluation.pages import Tags, words
 
 
 def page(results: RunResults, folder: Path, curves: dict[str, Path] | None = None) -> str:
-    return write_report(results, judge(results), folder, curves or {}).read_text(encoding="utf8")
+    return write_report(results, evaluate_results(results), folder, curves or {}).read_text(encoding="utf8")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_speakers_of_the_training_among_those_judged_are_admitted(
     fused: RunResults, fused_page: str, tmp_path: Path
 ) -> None:
     assert "none of whose recordings it was trained on" in words(fused_page)
-    shared = replace(fused, actors={**fused.actors, "train": ["8", "1"]})
+    shared = with_actors(fused, train=["8", "1"])
     text = words(page(shared, tmp_path))
     assert "none of whose recordings" not in text
     assert "1 of the 3 it is judged on here were among them" in text
@@ -77,7 +78,7 @@ def test_the_fusion_is_compared_with_its_best_branch(
     fused: RunResults, fused_page: str, tmp_path: Path
 ) -> None:
     assert "The fusion is as good as its best branch, sound" in words(fused_page)
-    worse = replace(fused, fusion=FusionSummary("average", {"sound": 0.5, "words": 0.5}, None))
+    worse = with_rule(fused, "average", Weights({"sound": 0.5, "words": 0.5}, None))
     assert "The fusion is 50.0 points worse than its best branch, sound" in words(page(worse, tmp_path))
 
 
@@ -92,7 +93,7 @@ def test_each_system_is_tested_against_the_best_branch(fused_page: str) -> None:
     text = words(fused_page)
     # `words` has 0, 0 and 1 of 2 clips where `sound` has 2, 1 and 1: 2 of 4 sign patterns are as extreme.
     assert "25.0 −50.0 p = 0.500" in text
-    assert "All 6 pairs, each tested" in text
+    assert "All 6 pairs that were tested" in text
 
 
 def test_the_least_p_that_so_few_actors_can_give_is_said(fused_page: str) -> None:
@@ -105,10 +106,10 @@ def test_groups_have_scores_of_their_own(fused_page: str, results: RunResults, t
     part = results.output["test"]
     unlabelled = {**part.labels, "sex": torch.full((6,), UNLABELLED)}
     alone = PartLogits(part.clip_ids, part.logits, unlabelled)
-    assert "Clips that are" not in words(page(replace(results, output={"test": alone}), tmp_path))
+    assert "Clips that are" not in words(page(with_logits(results, output={"test": alone}), tmp_path))
 
 
-def test_calibration_is_told_and_drawn(fused_page: str) -> None:
+def test_calibration_is_described_and_drawn(fused_page: str) -> None:
     text = words(fused_page)
     assert "Risk and coverage" in text
     assert "of all 33.3 %" in text  # two of six are wrong
@@ -117,18 +118,18 @@ def test_calibration_is_told_and_drawn(fused_page: str) -> None:
 def test_what_was_chosen_on_what_is_listed(fused_page: str, untested: RunResults, tmp_path: Path) -> None:
     text = words(fused_page)
     assert "chosen on the validation actors, 4, 6." in text
-    assert "Nothing was chosen on the test actors, 8-10: this run heard them once" in text
-    assert "No test actor was heard." in words(page(untested, tmp_path))
+    assert "Nothing was chosen on the test actors, 8-10: this run used their clips once" in text
+    assert "No clip of a test actor was used." in words(page(untested, tmp_path))
 
 
-def test_a_clip_heard_wrong_shows_what_the_model_read(fused: RunResults, tmp_path: Path) -> None:
-    assert "the model read" not in words(page(fused, tmp_path))
+def test_a_wrong_clip_shows_what_the_model_read(fused: RunResults, tmp_path: Path) -> None:
+    assert "transcript of the model" not in words(page(fused, tmp_path))
     same = replace(fused, texts={"test-3": "text of TEST 3", "test-4": "text of test 4"})
-    assert "the model read" not in words(page(same, tmp_path))
+    assert "transcript of the model" not in words(page(same, tmp_path))
     other = replace(fused, texts={"test-3": "", "test-4": "next of test"})
     text = words(page(other, tmp_path))
-    assert "“Text of test-3.” · the model read nothing" in text
-    assert "“Text of test-4.” · the model read “next of test”" in text
+    assert "“Text of test-3.” · transcript of the model: empty" in text
+    assert "“Text of test-4.” · transcript of the model: “next of test”" in text
 
 
 def test_a_single_actor_has_no_interval_and_a_reason(results: RunResults, tmp_path: Path) -> None:
@@ -143,17 +144,17 @@ def test_a_branch_left_out_has_its_row_and_reason_in_the_report(fused_page: str)
 
 
 def test_the_fusion_is_explained(fused: RunResults, fused_page: str, tmp_path: Path) -> None:
-    assert "The temperature is 1.25 : above 1, so the fused probabilities were toned down" in words(
+    assert "The temperature is 1.25 : above 1, so the fused probabilities were made less certain" in words(
         fused_page
     )
-    unweighted = replace(fused, fusion=FusionSummary("average", None, None))
+    unweighted = with_rule(fused, "average", Weights(None, None))
     text = words(page(unweighted, tmp_path))
     assert "This rule has no weights" in text
-    assert "temperature" not in text
+    assert "The temperature is" not in text
 
 
 def test_a_single_branch_has_no_section_on_fusion(results: RunResults, tmp_path: Path) -> None:
-    assert "How the branches are put together" not in headings(page(results, tmp_path))
+    assert "Weights of the branches" not in headings(page(results, tmp_path))
 
 
 def test_other_tasks_have_a_row_each(fused_page: str) -> None:
@@ -165,8 +166,10 @@ def test_a_run_of_one_task_has_no_section_on_others(results: RunResults, tmp_pat
     alone = PartLogits(
         part.clip_ids, {"emotion": part.logits["emotion"]}, {"emotion": part.labels["emotion"]}
     )
-    one_task = replace(results, tasks={"emotion": results.tasks["emotion"]}, output={"test": alone})
-    assert "What else it says of a clip" not in headings(page(one_task, tmp_path))
+    one_task = with_logits(
+        replace(results, tasks={"emotion": results.tasks["emotion"]}), output={"test": alone}
+    )
+    assert "Further tasks" not in headings(page(one_task, tmp_path))
 
 
 def test_wrong_clips_are_listed_with_text_and_prediction(fused_page: str) -> None:
@@ -178,9 +181,8 @@ def test_wrong_clips_are_listed_with_text_and_prediction(fused_page: str) -> Non
 def test_what_comes_from_outside_is_escaped(fused: RunResults, tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
     clips = {name: replace(clip, text=evil) for name, clip in fused.clips.items()}
-    outside = replace(
-        fused, name=evil, clips=clips, left_out={evil: evil}, config=evil, versions={evil: evil}
-    )
+    outside = replace(fused, name=evil, clips=clips, left_out={evil: evil}, config=evil)
+    outside = replace(outside, folds=[replace(outside.fold, versions={evil: evil})])
     html = page(outside, tmp_path)
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 7
@@ -190,10 +192,12 @@ def test_a_model_without_mistakes_says_none(results: RunResults, tmp_path: Path)
     part = results.output["test"]
     labels = part.labels["emotion"]
     perfect = PartLogits(part.clip_ids, {"emotion": torch.eye(3)[labels]}, {"emotion": labels})
-    assert "Clips it got wrong None." in words(page(replace(results, output={"test": perfect}), tmp_path))
+    assert "Wrong predictions None." in words(page(with_logits(results, output={"test": perfect}), tmp_path))
 
 
-def test_what_was_warned_of_before_the_run_is_told_in_the_report(results: RunResults, tmp_path: Path) -> None:
+def test_what_was_warned_of_before_the_run_is_shown_in_the_report(
+    results: RunResults, tmp_path: Path
+) -> None:
     text = words(page(replace(results, warnings=["m was trained on Ravdess"]), tmp_path))
     assert "Warning. m was trained on Ravdess." in text
 
@@ -208,13 +212,13 @@ def test_learning_curves_are_shown_where_there_are_any(
     learned = tmp_path / "sound.csv"
     learned.write_text("epoch,train/loss,val/emotion/accuracy\n0,2,0.1\n1,1,0.2\n", encoding="utf8")
     html = page(fused, tmp_path, {"sound": learned, "words": tmp_path / "absent.csv"})
-    section = html[html.index("How training went") : html.index("Clips it got wrong")]
+    section = html[html.index("Training curves") : html.index("Wrong predictions")]
     assert section.count("<svg") == 1
     assert "<b>sound</b>" in section
-    assert "How training went" not in headings(fused_page)
+    assert "Training curves" not in headings(fused_page)
 
 
-def test_how_it_was_measured_is_told(fused_page: str) -> None:
+def test_how_it_was_measured_is_shown(fused_page: str) -> None:
     text = words(fused_page)
     assert "training 12 3: 1-3 – –" in text
     assert "test 6 3: 8-10 66.7 50.0" in text
@@ -233,11 +237,15 @@ def test_a_large_run_makes_a_small_page(fused: RunResults, tmp_path: Path) -> No
         fused,
         tasks={"emotion": classes},
         clips=clips,
-        output={"test": part},
-        branches={name: {"test": part} for name in fused.branches},
-        rules={name: {"test": part} for name in fused.rules},
     )
-    html = page(large, tmp_path)
+    html = page(
+        with_logits(
+            large,
+            branches={name: {"test": part} for name in ("sound", "words")},
+            rules={name: {"test": part} for name in ("average", "log_linear")},
+        ),
+        tmp_path,
+    )
     assert len(html.encode()) < 1_500_000
     assert words(html).count("“word word") == 100
 
@@ -254,7 +262,7 @@ def test_the_classes_are_named_in_a_sentence(
         part.clip_ids, {"emotion": torch.eye(size)[[0] * 6]}, {"emotion": torch.arange(6) % size}
     )
     assert listed in words(
-        page(replace(results, tasks={"emotion": classes}, output={"test": narrow}), tmp_path)
+        page(with_logits(replace(results, tasks={"emotion": classes}), output={"test": narrow}), tmp_path)
     )
 
 
@@ -269,12 +277,8 @@ def test_a_fusion_of_refits_says_what_it_learned_from_and_what_it_scored_before(
     assert "It learned from 3 speakers" in fused_page
 
 
-def test_a_refit_says_that_nobody_validated(results: RunResults, tmp_path: Path) -> None:
-    alone = replace(
-        results,
-        output={"test": results.output["test"]},
-        actors={**results.actors, "val": []},
-        clip_counts={**results.clip_counts, "val": 0},
-    )
-    assert "Nobody validated" in page(alone, tmp_path)
-    assert "Nobody validated" not in page(results, tmp_path / "other")
+def test_a_refit_without_validation_says_so(results: RunResults, tmp_path: Path) -> None:
+    tested = with_logits(results, output={"test": results.output["test"]})
+    alone = replace(with_actors(tested, val=[]), clip_counts={**results.clip_counts, "val": 0})
+    assert "There were no validation actors" in page(alone, tmp_path)
+    assert "There were no validation actors" not in page(results, tmp_path / "other")

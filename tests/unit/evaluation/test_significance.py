@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import Bootstrap, Interval
-from lightning_emorec.evaluation.predictions import Predictions, scores_of
-from lightning_emorec.evaluation.significance import Comparison, compare, holm, sign_flip_p
-from tests.unit.evaluation.made_up import predictions, random_predictions, saying, shuffled
+from lightning_emorec.evaluation.predictions import Predictions
+from lightning_emorec.evaluation.significance import Comparison, holm, paired_tests, sign_flip_p
+from lightning_emorec.metrics import scores_of
+from tests.unit.evaluation.made_up import predicting, predictions, random_predictions, shuffled
 
 
 def pair(first: Predictions, second: Predictions) -> Comparison:
-    (row,) = compare({"first": first, "second": second})
+    (row,) = paired_tests({"first": first, "second": second})
     return row
 
 
@@ -41,20 +42,20 @@ def exact_permutation(first: Predictions, second: Predictions, score: str) -> fl
     return float(found.pvalue)
 
 
-# compare
+# paired_tests
 
 
 def test_a_comparison_can_be_turned() -> None:
     first, second = random_predictions(1), random_predictions(2)
     assert pair(first, second).turned() == replace(pair(second, first), first="second", second="first")
     alone = predictions(("a", [0, 1], [0, 0]))
-    assert pair(alone, saying(alone, [0, 1])).turned().accuracy_difference.interval is None
+    assert pair(alone, predicting(alone, [0, 1])).turned().accuracy_difference.interval is None
 
 
 def test_mcnemar_weighs_the_clips_that_one_model_alone_has_right() -> None:
     # 8 clips for the first, 2 for the second: 2 (1 + 10 + 45) / 2^10, as statsmodels' mcnemar(exact=True).
     first = predictions(("a", [0] * 12, [0] * 8 + [1] * 2 + [0, 1]))
-    row = pair(first, saying(first, [1] * 8 + [0] * 2 + [0, 1]))
+    row = pair(first, predicting(first, [1] * 8 + [0] * 2 + [0, 1]))
     assert (row.only_first_right, row.only_second_right) == (8, 2)
     assert row.mcnemar.raw == pytest.approx(112 / 1024)
 
@@ -97,7 +98,7 @@ def test_the_interval_of_a_difference_draws_the_same_actors_for_both() -> None:
 
 def test_the_interval_of_a_difference_spans_the_actors() -> None:
     first = predictions(("a", [0, 0], [0, 0]), ("b", [0, 0], [0, 1]))
-    assert pair(first, saying(first, [1, 1, 0, 1])).accuracy_difference.interval == Interval(0.0, 1.0)
+    assert pair(first, predicting(first, [1, 1, 0, 1])).accuracy_difference.interval == Interval(0.0, 1.0)
 
 
 def test_equal_models_do_not_differ() -> None:
@@ -109,7 +110,7 @@ def test_equal_models_do_not_differ() -> None:
 
 def test_one_actor_cannot_show_a_difference_over_actors() -> None:
     first = predictions(("a", [0] * 10, [0] * 10))
-    row = pair(first, saying(first, [1] * 10))
+    row = pair(first, predicting(first, [1] * 10))
     assert row.mcnemar.raw == pytest.approx(2 / 1024)
     assert (row.actor_accuracy.raw, row.actor_uar.raw, row.least_p) == (1.0, 1.0, 1.0)
     assert row.accuracy_difference.interval is None
@@ -117,20 +118,20 @@ def test_one_actor_cannot_show_a_difference_over_actors() -> None:
 
 def test_four_actors_cannot_go_below_an_eighth() -> None:
     first = predictions(*((name, [0, 1], [0, 1]) for name in "abcd"))
-    row = pair(first, saying(first, [1, 0] * 4))
+    row = pair(first, predicting(first, [1, 0] * 4))
     assert row.actor_accuracy.raw == row.actor_uar.raw == row.least_p == 0.125
 
 
 def test_a_single_class_is_compared() -> None:
     first = predictions(("a", [1, 1], [1, 1]), ("b", [1, 1], [1, 1]), classes=3)
-    row = pair(first, saying(first, [0, 1, 2, 1]))
+    row = pair(first, predicting(first, [0, 1, 2, 1]))
     assert row.uar_difference == row.accuracy_difference.value == 0.5
     assert row.actor_uar.raw == 0.5
 
 
 def test_all_pairs_are_compared_and_corrected_for_their_number() -> None:
     models = {name: random_predictions(seed) for name, seed in (("sound", 1), ("words", 2), ("both", 3))}
-    rows = compare(models)
+    rows = paired_tests(models)
     assert [(row.first, row.second) for row in rows] == [
         ("sound", "words"),
         ("sound", "both"),
@@ -152,7 +153,7 @@ def test_the_order_of_clips_does_not_matter() -> None:
 def test_the_bootstrap_reaches_the_interval() -> None:
     models = {"first": random_predictions(1), "second": random_predictions(2)}
     (default,), (wide,), (narrow,) = (
-        compare(models, *how) for how in ((), (Bootstrap(0.99),), (Bootstrap(0.5),))
+        paired_tests(models, *how) for how in ((), (Bootstrap(0.99),), (Bootstrap(0.5),))
     )
     lows = [row.accuracy_difference.interval.low for row in (wide, default, narrow)]  # type: ignore[union-attr]
     assert lows == sorted(set(lows))
@@ -162,12 +163,12 @@ def test_models_of_other_clips_are_refused_by_name() -> None:
     first = predictions(("a", [0, 1], [0, 1]))
     models = {"sound": first, "words": replace(first, clip_ids=["clip-0", "clip-9"])}
     with pytest.raises(EmorecError, match="the same clips for words and sound"):
-        compare(models)
+        paired_tests(models)
 
 
 def test_one_model_alone_is_refused() -> None:
     with pytest.raises(EmorecError, match="at least two models; found sound"):
-        compare({"sound": random_predictions(1)})
+        paired_tests({"sound": random_predictions(1)})
 
 
 # sign_flip_p

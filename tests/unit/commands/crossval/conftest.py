@@ -53,7 +53,7 @@ def model(tmp_path: Path) -> ModelSpec:
     )
 
 
-def said(ids: list[str], labels: list[int], right: list[bool]) -> PartLogits:
+def predicting(ids: list[str], labels: list[int], right: list[bool]) -> PartLogits:
     """A model that gives e to 1 for the class it means, which is right or not."""
     meant = [label if is_right else 1 - label for label, is_right in zip(labels, right, strict=True)]
     return PartLogits(ids, {"mood": torch.eye(2)[meant]}, {"mood": torch.tensor(labels)})
@@ -84,7 +84,7 @@ def folder(tmp_path: Path) -> Path:
         cell = folder / f"seed1-fold{fold}"
         for (of, source), branches in RIGHT.items():
             for name, right in branches.items() if of == fold else ():
-                logits = said(clip_ids(fold, source), LABELS, [bool(one) for one in right])
+                logits = predicting(clip_ids(fold, source), LABELS, [bool(one) for one in right])
                 logits.save(branch_file(cell, name, source))  # type: ignore[arg-type]
         clips = [
             {
@@ -135,7 +135,7 @@ def add_seed(folder: Path) -> None:
         content = json.loads((folder / again / "cell.json").read_text())
         (folder / again / "cell.json").write_text(json.dumps({**content, "seed": 2}))
         more.append({**cell, "seed": 2, "folder": again})
-    said(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
+    predicting(clip_ids(1, "test"), LABELS, [True, False, False, False]).save(
         branch_file(folder / "seed2-fold1", "sound", "test")
     )
     (folder / "plan.json").write_text(json.dumps({**plan, "cells": [*plan["cells"], *more]}))

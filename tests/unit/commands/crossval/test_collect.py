@@ -12,13 +12,13 @@ from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part
-from tests.unit.commands.crossval.conftest import said
+from tests.unit.commands.crossval.conftest import predicting
 
 PARTS = Parts([Clip("a", "1", None)], [Clip("b", "2", None)], [Clip("c", "3", None)])
 
 
 def save(folder: Path, part: Part, right: bool) -> None:
-    said([clip.id for clip in getattr(PARTS, part)], [0], [right]).save(logits_file(folder, part))
+    predicting([clip.id for clip in getattr(PARTS, part)], [0], [right]).save(logits_file(folder, part))
 
 
 def made_up_cell(folder: Path, stores: dict[str, Path], refits: dict[str, str]) -> FoldJob:

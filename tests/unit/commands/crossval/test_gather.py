@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from io import StringIO
 from math import e
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from lightning_emorec.commands.crossval import System, gather
-from lightning_emorec.commands.crossval.files import logits_path, write_results
-from lightning_emorec.commands.crossval.judge import judge_crossval
-from lightning_emorec.commands.crossval.summary import spread, summary
-from lightning_emorec.commands.crossval.table import how_solved, print_results
+from lightning_emorec.commands.crossval import CrossvalResults, gather
+from lightning_emorec.commands.crossval.report import how_solved, print_crossval
+from lightning_emorec.commands.crossval.results import crossval_content, logits_path, write_results
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.evaluation.evaluate import evaluate_results
 from lightning_emorec.evaluation.predictions import Predictions
+from lightning_emorec.evaluation.results import System
 from lightning_emorec.part_logits import PartLogits
-from tests.unit.commands.crossval.conftest import LABELS, add_seed, clip_ids, said
+from tests.unit.commands.crossval.conftest import LABELS, add_seed, clip_ids, predicting
 
 WORDS = System("words")
 
 
+def summary(results: CrossvalResults) -> dict[str, Any]:
+    return crossval_content(results, evaluate_results(results))
+
+
 def shares(folder: Path, way: str) -> list[dict[str, float] | None]:
-    system = System("weighted", way)  # type: ignore[arg-type]
-    return [cell.weights[system]["mood"].shares for cell in gather(folder).cells]
+    system = System("weighted", "rule", way)  # type: ignore[arg-type]
+    return [fold.weights[system]["mood"].shares for fold in gather(folder).folds]
 
 
 def test_scores_are_pooled_over_folds(folder: Path) -> None:
@@ -59,40 +65,40 @@ def test_weights_come_from_out_of_fold_logits_in_the_other_way(folder: Path) -> 
 
 
 def test_a_rule_is_applied_to_the_test_logits_of_its_own_fold(folder: Path) -> None:
-    # Out of fold, fold 0 hears `sound` alone: the clip that `sound` alone gets wrong is wrong.
+    # Out of fold, fold 0 uses `sound` alone: the clip that `sound` alone gets wrong is wrong.
     results = gather(folder)
-    fused = results.pooled(System("weighted", "oof"), 1)
+    fused = results.pooled(System("weighted", "rule", "oof"), 1)
     row = fused.clip_ids.index("0-test-3")
     assert fused.logits["mood"][row].exp().tolist() == pytest.approx([e / (1 + e), 1 / (1 + e)])
     assert summary(results)["rules"]["oof"]["weighted"]["mood"]["pooled"][0]["accuracy"] == 6 / 8
 
 
 def test_a_branch_without_inner_folds_restricts_the_rules_to_validation_clips(folder: Path) -> None:
-    # `sound` is too dear: its validation logits stand beside the out-of-fold ones of `words` for the same clips.
+    # `sound` is too expensive: its validation logits stand beside the out-of-fold ones of `words` for the same clips.
     for fold in range(2):
         cell = folder / f"seed1-fold{fold}"
         content = json.loads((cell / "cell.json").read_text())
         (cell / "cell.json").write_text(json.dumps({**content, "inner": ["words"]}))
         ids = [*clip_ids(fold, "inner"), *clip_ids(fold, "val")]
-        inner = said(ids, LABELS * 2, [True] * 4 + [True, True, False, False])
+        inner = predicting(ids, LABELS * 2, [True] * 4 + [True, True, False, False])
         inner.save(cell / "logits" / "inner" / "words.pt")
     plan = json.loads((folder / "plan.json").read_text())
     (folder / "plan.json").write_text(json.dumps({**plan, "single": ["sound"]}))
     results = gather(folder)
-    assert {tuple(cell.solved_on.values()) for cell in results.cells} == {(4, 4)}
+    assert {tuple(fold.solved_on.values()) for fold in results.folds} == {(4, 4)}
     assert shares(folder, "oof") == [pytest.approx({"sound": 1.0, "words": 0.0})] * 2
-    said_so = how_solved(results)[1]
-    assert "on the 4 validation clips" in said_so
-    assert "sound: too dear for inner folds" in said_so
+    sentence = how_solved(results)[1]
+    assert "on the 4 validation clips" in sentence
+    assert "sound: too expensive for inner folds" in sentence
 
 
 def test_every_clip_is_pooled_once_with_its_actor(folder: Path) -> None:
     results = gather(folder)
-    said = Predictions.of(results.pooled(WORDS, 1), "mood", results.clips)
-    assert said.clip_ids == [*clip_ids(0, "test"), *clip_ids(1, "test")]
-    assert said.actors == ["00", "00", "01", "01", "10", "10", "11", "11"]
-    assert said.labels.tolist() == LABELS * 2
-    assert said.predicted.tolist() == [1, 0, 0, 1, 1, 1, 0, 1]
+    found = Predictions.of(results.pooled(WORDS, 1), "mood", results.tasks["mood"], results.clips)
+    assert found.clip_ids == [*clip_ids(0, "test"), *clip_ids(1, "test")]
+    assert found.actors == ["00", "00", "01", "01", "10", "10", "11", "11"]
+    assert found.labels.tolist() == LABELS * 2
+    assert found.predicted.tolist() == [1, 0, 0, 1, 1, 1, 0, 1]
 
 
 def test_seeds_are_pooled_apart_and_spread(folder: Path) -> None:
@@ -124,7 +130,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_logits_of_every_system_are_left_with_each_clip_once(folder: Path) -> None:
     results = gather(folder)
-    write_results(results, judge_crossval(results), folder)
+    write_results(results, evaluate_results(results), folder)
     assert len(results.systems) == 2 + 4 + 4
     for system in results.systems:
         kept = PartLogits.load(logits_path(folder, system, 1))
@@ -133,7 +139,7 @@ def test_logits_of_every_system_are_left_with_each_clip_once(folder: Path) -> No
 
 def test_tables_of_predictions_say_fold_and_seed(folder: Path) -> None:
     results = gather(folder)
-    write_results(results, judge_crossval(results), folder)
+    write_results(results, evaluate_results(results), folder)
     with (folder / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == [*clip_ids(0, "test"), *clip_ids(1, "test")]
@@ -148,7 +154,7 @@ def test_tables_of_predictions_say_fold_and_seed(folder: Path) -> None:
 
 def test_the_json_has_both_ways_and_seconds(folder: Path) -> None:
     results = gather(folder)
-    write_results(results, judge_crossval(results), folder)
+    write_results(results, evaluate_results(results), folder)
     content = json.loads((folder / "crossval.json").read_text())
     assert content["chosen"] == {"name": "log_linear", "way": "oof"}
     assert set(content["rules"]["val"]) == set(content["rules"]["oof"]) == set(content["weights"]["oof"])
@@ -159,7 +165,7 @@ def test_the_json_has_both_ways_and_seconds(folder: Path) -> None:
 def test_the_table_shows_branches_rules_and_weights(folder: Path) -> None:
     out = StringIO()
     results = gather(folder)
-    print_results(results, judge_crossval(results), folder / "crossval.html", Console(file=out, width=100))
+    print_crossval(results, evaluate_results(results), folder / "crossval.html", Console(file=out, width=100))
     text = out.getvalue()
     assert "mood on 8 test clips" in text
     assert "87.5" in text
@@ -168,11 +174,18 @@ def test_the_table_shows_branches_rules_and_weights(folder: Path) -> None:
     assert "0.67 ± 0.47" in text
 
 
+def test_names_stay_on_one_line_in_80_columns_with_several_seeds(folder: Path) -> None:
+    add_seed(folder)
+    out, results = StringIO(), gather(folder)
+    print_crossval(results, evaluate_results(results), folder / "crossval.html", Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    assert max(len(line) for line in lines if not line.startswith("report")) <= 80
+    for name in ("sound", "max_confidence", "log_linear (chosen)"):
+        assert [line for line in lines if re.match(rf" {re.escape(name)} +[0-9.]+ ± [0-9.]+ \[", line)]
+    assert "too narrow for: F1, ECE" in lines
+
+
 def test_a_clip_in_two_folds_is_refused() -> None:
-    part = said(["a", "b"], [0, 1], [True, True])
+    part = predicting(["a", "b"], [0, 1], [True, True])
     with pytest.raises(ValueError, match="2 clips are in two parts"):
         PartLogits.join([part, part])
-
-
-def test_the_spread_of_one_value_has_no_deviation() -> None:
-    assert spread([0.5]) == {"mean": 0.5, "sd": None}

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.commands.crossval import gather
-from lightning_emorec.commands.crossval.judge import judge_crossval
-from lightning_emorec.commands.crossval.page import write_page
+from lightning_emorec.commands.crossval.report import write_crossval_page
+from lightning_emorec.evaluation.evaluate import evaluate_results
 from tests.unit.commands.crossval.conftest import add_seed
 from tests.unit.evaluation.pages import Tags, words
 
 
 def page(folder: Path) -> str:
     results = gather(folder)
-    return write_page(results, judge_crossval(results), folder).read_text(encoding="utf8")
+    return write_crossval_page(results, evaluate_results(results), folder).read_text(encoding="utf8")
 
 
 def plan(folder: Path, **changed: object) -> None:
@@ -27,7 +27,7 @@ def html(folder: Path) -> str:
     return page(folder)
 
 
-def test_the_page_is_self_contained_and_says_what_was_found_and_how(html: str) -> None:
+def test_the_page_is_self_contained_and_shows_what_was_found_and_how(html: str) -> None:
     tags = Tags()
     tags.feed(html)
     assert (tags.loads, tags.open) == ([], [])
@@ -48,7 +48,7 @@ def test_the_page_is_self_contained_and_says_what_was_found_and_how(html: str) -
     assert "Everything was done with" not in text
 
 
-def test_synthetic_voices_branches_left_out_and_several_seeds_are_told(folder: Path) -> None:
+def test_synthetic_voices_branches_left_out_and_several_seeds_are_shown(folder: Path) -> None:
     add_seed(folder)
     plan(folder, synthetic=True, left_out={"more": "expected weights; found <none>"})
     html = page(folder)
@@ -67,4 +67,4 @@ def test_a_single_branch_has_a_page_without_rules(folder: Path) -> None:
     assert "The model is sound." in text
     assert "Branches and rules" not in text
     assert "best branch" not in text
-    assert "How the branches are put together" not in text
+    assert "Weights of the branches" not in text

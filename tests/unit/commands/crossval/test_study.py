@@ -133,3 +133,18 @@ def test_options_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(EmorecError, match=expected):
         plan(model, tmp_path, options)
+
+
+def test_a_cross_validation_of_another_version_is_refused_and_left_as_it_is(
+    model: ModelSpec, tmp_path: Path
+) -> None:
+    plan(model, tmp_path).write()
+    file = tmp_path / "cv" / "plan.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "fingerprint": "of version 0.1.0"}))
+    (tmp_path / "cv" / "version").unlink()  # which recorded none
+    before = {path: path.read_bytes() for path in (tmp_path / "cv").rglob("*") if path.is_file()}
+    with pytest.raises(
+        EmorecError, match=r"found version .* where version 0\.1\.0 began it; choose another --name"
+    ):
+        plan(model, tmp_path).write()
+    assert {path: path.read_bytes() for path in (tmp_path / "cv").rglob("*") if path.is_file()} == before

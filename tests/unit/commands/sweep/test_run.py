@@ -13,7 +13,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from lightning_emorec.commands.sweep.page import write_page
+from lightning_emorec.commands.sweep.page import write_sweep_page
 from lightning_emorec.commands.sweep.results import write_results
 from lightning_emorec.commands.sweep.run import run_trials
 from lightning_emorec.commands.sweep.study import SharedStudy
@@ -72,7 +72,7 @@ def test_a_failed_trial_is_kept_with_its_reason_and_does_not_end_the_sweep(share
     assert failed["reason"] == "exit status 1: error: expected luck; found 13; choose another x"
     assert "val/emotion/uar was not logged" in without["reason"]
     assert [row["state"] for row in (failed, without, done)] == ["failed", "failed", "done"]
-    page = write_page(study).read_text(encoding="utf8")
+    page = write_sweep_page(study).read_text(encoding="utf8")
     assert "expected luck; found 13" in page
     assert "2 failed" in page
 
@@ -138,12 +138,12 @@ def test_what_another_config_left_unfinished_is_not_taken_for_the_trial_s_score(
     (row,) = table(run(shared(trials=1)))
     assert (claim.folder / "run-2" / "done").is_file()
     assert row["state"] == "failed"
-    assert "begun with another config or data: give the sweep another --name" in row["reason"]
+    assert "begun with another config, data or version: give the sweep another --name" in row["reason"]
 
 
 def test_the_page_needs_no_network_and_shows_history_importance_and_the_best(shared: Open) -> None:
     study = run(shared(parameters={"x": {"values": [1, 2, 3, 4]}, "y": {"values": ["<a>", "b"]}}))
-    page = write_page(study).read_text(encoding="utf8")
+    page = write_sweep_page(study).read_text(encoding="utf8")
     assert page.count("<svg") == 2
     assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
     assert "&lt;a&gt;" in page

@@ -11,28 +11,29 @@ from pathlib import Path
 import pytest
 
 from lightning_emorec.commands.crossval import gather
-from lightning_emorec.commands.crossval.files import write_results
-from lightning_emorec.commands.crossval.judge import judge_crossval, warnings
-from lightning_emorec.evaluation.evaluate import ends
-from tests.unit.commands.crossval.conftest import add_seed, clip_ids, said
+from lightning_emorec.commands.crossval.results import write_results
+from lightning_emorec.evaluation.evaluate import evaluate_results
+from lightning_emorec.evaluation.leaderboard import warnings
+from lightning_emorec.evaluation.writers import ends
+from tests.unit.commands.crossval.conftest import add_seed, clip_ids, predicting
 
 
 def test_intervals_are_over_the_actors_of_all_folds(folder: Path) -> None:
-    judgement = judge_crossval(gather(folder))
-    of = judgement.systems["sound"]
+    evaluation = evaluate_results(gather(folder))
+    of = evaluation.systems["sound"].measured
     assert (of.clips, of.actors, of.scores["accuracy"].value) == (8, 4, 7 / 8)
     # All four draws are the actor with 1 of 2 with p = 1/256; with at least three of them, 13/256 = 0.05.
     assert ends(of.scores["accuracy"]) == [0.625, 1.0]
-    assert judgement.actors["words"]["00"]["accuracy"] == 0.0
+    assert evaluation.systems["words"].actors["00"]["accuracy"] == 0.0
 
 
 def test_every_system_is_compared_with_the_best_branch(folder: Path) -> None:
-    judgement = judge_crossval(gather(folder))
-    assert (judgement.best_branch, judgement.model) == ("sound", "log_linear (out of fold)")
-    assert [pair.second for pair in judgement.comparisons[:-1]] == ["sound"] * 9
-    last = judgement.comparisons[-1]
+    evaluation = evaluate_results(gather(folder))
+    assert (evaluation.best_branch, evaluation.model) == ("sound", "log_linear (out of fold)")
+    assert [pair.second for pair in evaluation.comparisons[:-1]] == ["sound"] * 9
+    last = evaluation.comparisons[-1]
     assert (last.first, last.second) == ("log_linear (out of fold)", "log_linear (validation split)")
-    words = judgement.against("words", "sound")
+    words = evaluation.against("words", "sound")
     assert words is not None
     assert words.accuracy_difference.value == -2 / 8
     # Differences by actor -1, 1/2, -1/2, 0: of eight patterns of signs, those that sum to at least 1 in size.
@@ -42,21 +43,21 @@ def test_every_system_is_compared_with_the_best_branch(folder: Path) -> None:
 
 
 def test_holm_corrects_for_the_pairs_that_are_tested_and_no_others(folder: Path) -> None:
-    judgement = judge_crossval(gather(folder))
-    least = min(judgement.comparisons, key=lambda pair: pair.mcnemar.raw)
-    assert len(judgement.comparisons) == 10
+    evaluation = evaluate_results(gather(folder))
+    least = min(evaluation.comparisons, key=lambda pair: pair.mcnemar.raw)
+    assert len(evaluation.comparisons) == 10
     assert least.mcnemar.holm == min(1.0, 10 * least.mcnemar.raw)
 
 
-def test_of_several_seeds_the_first_is_judged(folder: Path) -> None:
-    alone = judge_crossval(gather(folder))
+def test_of_several_seeds_the_first_is_evaluated(folder: Path) -> None:
+    alone = evaluate_results(gather(folder))
     add_seed(folder)
-    assert judge_crossval(gather(folder)) == alone
+    assert evaluate_results(gather(folder)) == alone
 
 
 def test_the_json_keeps_what_it_had_and_gains_what_a_run_has(folder: Path) -> None:
     results = gather(folder)
-    write_results(results, judge_crossval(results), folder)
+    write_results(results, evaluate_results(results), folder)
     content = json.loads((folder / "crossval.json").read_text())
     assert content["branches"]["sound"]["mood"]["pooled"][0]["accuracy"] == 7 / 8
     intervals = content["intervals"]
@@ -76,12 +77,12 @@ def test_a_pretrained_model_that_knows_the_corpus_is_warned_of(folder: Path) -> 
     assert [known in warning for warning in warnings(gather(folder))] == [True]
 
 
-def test_a_branch_that_says_one_class_only_in_a_fold_is_warned_of(folder: Path) -> None:
+def test_a_branch_that_predicts_one_class_only_in_a_fold_is_warned_of(folder: Path) -> None:
     assert warnings(gather(folder)) == []
-    dull = said(clip_ids(1, "test"), [0, 1, 0, 1], [True, False, True, False])
-    dull.save(folder / "seed1-fold1" / "logits" / "test" / "words.pt")
+    one_class = predicting(clip_ids(1, "test"), [0, 1, 0, 1], [True, False, True, False])
+    one_class.save(folder / "seed1-fold1" / "logits" / "test" / "words.pt")
     (warning,) = [warning for warning in warnings(gather(folder)) if "words" in warning]
-    assert "words predicts one class only in 1 of 2 folds" in warning
+    assert "words predicts one class only: in 1 of 2 folds" in warning
 
 
 @pytest.mark.parametrize("single", [[], ["sound"]])
