@@ -101,7 +101,7 @@ class EmorecCLI(LightningCLI):
         steps.place_checkpoints(config.checkpoint, self.plan.folder, data)
         if issubclass(branch_class(plain["model"]), ClosedFormBranch):
             self.processes = take_processes(config.trainer)
-        steps.seed_run(config.seed_everything, config.model.class_path)
+        steps.seed_run(config.seed_everything, branch_class(plain["model"]).seed_name)
 
     def _decide(self, data: EmotionDataModule, coordinator: Coordinator | None) -> RunPlan:
         if self.subcommand != "fit":

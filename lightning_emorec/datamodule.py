@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import torch
 from audiomentations.core.transforms_interface import BaseWaveformTransform
@@ -23,6 +24,7 @@ from lightning_emorec.dataset import (
     FrontEnd,
     Sample,
     TrainingView,
+    audio_of,
     class_balance,
     collate_with,
 )
@@ -36,14 +38,12 @@ from lightning_emorec.features import (
     wait_for_ranks,
 )
 from lightning_emorec.splits import Parts, Split, check_classes
+from lightning_emorec.training_data import HasNeeds, ModelNeeds, TrainingData
 from lightning_emorec.types import Clip, Part, Tasks
-
-if TYPE_CHECKING:
-    from lightning_emorec.branches import Branch
 
 log = logging.getLogger(__name__)
 
-FEATURE_RATE_HZ = 16000  # what Whisper and openSMILE were made for, whatever rate the branch hears
+FEATURE_RATE_HZ = 16000  # what Whisper and openSMILE were made for, whatever the rate of the audio input is
 
 
 class EmotionDataModule(LightningDataModule):
@@ -53,7 +53,7 @@ class EmotionDataModule(LightningDataModule):
         corpus: Where the clips come from.
         split: Which actors are in which part.
         augment: audiomentations transforms of training clips, drawn anew in each epoch.
-        rate_hz: Sampling rate that branches hear.
+        rate_hz: Sampling rate of the audio input.
         trim_db: Cut silence at both ends, this far below the loudest frame; null keeps it.
         peak_normalise: Scale each clip to a peak of 1; loudness carries emotion, so not by default.
         max_s: Longer clips are cut to their middle.
@@ -62,12 +62,9 @@ class EmotionDataModule(LightningDataModule):
         balance: `classes` draws training clips so that each class of the first task is as frequent.
         workers: Processes that decode and augment; the result does not depend on their number.
         cache: Folder of decoded audio and features; null means $EMOREC_CACHE or the user's cache folder.
-        on_error: What to do with a clip whose audio is missing, cut short or no audio: `error` tells it and stops,
-            `skip` leaves it out, counts it and tells it in the results.
+        on_error: What to do with a clip whose audio is missing, cut short or no audio: `error` names it and stops,
+            `skip` leaves it out, counts it and lists it in the results.
         seed: The run's seed; linked to `seed_everything`.
-
-    Raises:
-        EmorecError: An argument out of range.
     """
 
     def __init__(
@@ -91,9 +88,9 @@ class EmotionDataModule(LightningDataModule):
         self.save_hyperparameters(logger=False, ignore=["corpus", "split", "augment", "cache"])
         for knob, value in {"rate_hz": rate_hz, "max_s": max_s, "batch_size": batch_size}.items():
             if value <= 0:
-                raise EmorecError(f"a positive data.{knob}", f"{value}", f"mend data.{knob}")
+                raise EmorecError(f"a positive data.{knob}", f"{value}", f"set data.{knob}")
         if crop_s is not None and crop_s <= 0:
-            raise EmorecError("a positive data.crop_s, or null", f"{crop_s}", "mend data.crop_s")
+            raise EmorecError("a positive data.crop_s, or null", f"{crop_s}", "set data.crop_s")
         self.corpus = corpus
         self.split = split
         self.front_end = FrontEnd(rate_hz, trim_db, peak_normalise, max_s)
@@ -108,12 +105,24 @@ class EmotionDataModule(LightningDataModule):
         self.skipped: dict[str, str] = {}  # clip id -> what is wrong with its audio
         self.prepared_s = 0.0  # spent by `prepare_data`
         self._complete = False  # features that the ranks compute together
+        self._needs: ModelNeeds | None = None
         self._parts: Parts | None = None
 
     @property
     def tasks(self) -> Tasks:
         """Task name -> class names, from the corpus; the one fact that is linked to the model."""
         return self.corpus.tasks
+
+    @property
+    def needs(self) -> ModelNeeds:
+        """What the model takes of each clip: as it was set, else as the trainer's model says."""
+        if self._needs is None and self.trainer is not None:
+            return cast("HasNeeds", self.trainer.lightning_module).needs
+        return self._needs or ModelNeeds()
+
+    @needs.setter
+    def needs(self, needs: ModelNeeds) -> None:
+        self._needs = needs
 
     @property
     def parts(self) -> Parts:
@@ -145,14 +154,7 @@ class EmotionDataModule(LightningDataModule):
 
     def usable(self, part: Part) -> list[Clip]:
         """Those clips of a part that the model can take: a model that needs audio skips those without."""
-        model = self._model()
-        clips = self.clips(part)
-        return with_audio(clips) if model and model.needs_audio else clips
-
-    def class_counts(self, part: Part, task: str) -> list[int]:
-        """Number of usable clips of each class."""
-        counts = Counter(clip.labels.get(task) for clip in self.usable(part))
-        return [counts[name] for name in self.tasks[task]]
+        return with_audio(self.clips(part)) if self.needs.needs_audio else self.clips(part)
 
     def prepare_data(self) -> None:
         """Fetch the corpus, decode its audio once, and compute the features the model needs. One process a machine.
@@ -162,10 +164,10 @@ class EmotionDataModule(LightningDataModule):
         start = time.monotonic()
         self.corpus.prepare()
         clips = self.parts.clips
-        if self._hears() != "nothing":
+        if self.needs.audio_input != "none":
             self.audio.prepare(paths_of(with_audio(clips)))
         if not self._shared:
-            self._read(self._features()).fill(clips)
+            self._read(self.needs.features).fill(clips)
         self.prepared_s += time.monotonic() - start
 
     def setup(self, stage: str) -> None:
@@ -177,29 +179,34 @@ class EmotionDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is None or not self._shared or self._complete:
             return
-        if any(feature.cached for feature in self._features()):
+        if any(feature.cached for feature in self.needs.features):
             start = time.monotonic()
             limit_cores(trainer.num_devices)
             for share in (
                 (trainer.global_rank, trainer.world_size),
                 (trainer.local_rank, trainer.num_devices),
             ):
-                self._read(self._features()).fill(self.parts.clips, share)
+                self._read(self.needs.features).fill(self.parts.clips, share)
                 wait_for_ranks()
             self.prepared_s += time.monotonic() - start
         self._complete = True
 
-    def lacks(self, features: list[Feature]) -> bool:
+    def lacks(self, features: Sequence[Feature]) -> bool:
         """Whether some of these features are yet to be computed."""
         return self._read(features).lacks(self.parts.clips)
 
-    def training_features(self) -> dict[str, LazyValues]:
-        """Feature key -> the values of all usable training clips, read one by one as they are asked for."""
+    def training_data(self) -> TrainingData:
+        """What a model may learn from before its first step; audio and features are read as they are asked for."""
         reader, clips = self._reader("train"), self.usable("train")
-        return {key: LazyValues(reader, key, clips) for key in reader.features}
+        features = {key: LazyValues(reader, key, clips) for key in reader.features}
+        plain, augmented = (
+            partial(audio_of, store=self.audio, front_end=self.front_end, view=view)
+            for view in (None, self.view)
+        )
+        return TrainingData(clips, self.tasks, features, plain, augmented)
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches of training clips, augmented if the model hears augmented audio."""
+        """Batches of training clips, augmented if the model takes augmented audio."""
         weights = class_balance(self.usable("train"), self.tasks) if self.balance == "classes" else None
         return self._loader("train", training=True, weights=weights)
 
@@ -237,18 +244,18 @@ class EmotionDataModule(LightningDataModule):
     def _loader(
         self, part: Part, training: bool = False, weights: Tensor | None = None
     ) -> DataLoader[Sample]:
-        hears = self._hears()
+        audio_input = self.needs.audio_input
         clips = self.usable(part)
-        if hears != "nothing":  # known here, so that each worker need not ask the index on disk
+        if audio_input != "none":  # known here, so that each worker need not ask the index on disk
             self.audio.digests(paths_of(with_audio(clips)))
         places = {clip.id: place for place, clip in enumerate(self.clips(part))}
         dataset = ClipDataset(
             clips,
             [places[clip.id] for clip in clips],
             self.tasks,
-            self.audio if hears != "nothing" else None,
+            self.audio if audio_input != "none" else None,
             self.front_end,
-            self.view if training and hears == "augmented" else None,
+            self.view if training and audio_input == "augmented" else None,
             self._reader(part),
         )
         trainer = self.trainer
@@ -272,30 +279,19 @@ class EmotionDataModule(LightningDataModule):
             num_workers=self.workers,
             persistent_workers=training and self.workers > 0,
             pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
-            collate_fn=collate_with(self._features()),
+            collate_fn=collate_with(self.needs.features),
             # Workers get their own generator: a loader that draws from torch's would shift the model's draws.
             generator=torch.Generator().manual_seed(self.seed),
         )
 
     def _reader(self, part: Part) -> FeatureReader:
-        reader = self._read(self._features())
+        reader = self._read(self.needs.features)
         reader.index(self.clips(part))
         return reader
 
-    def _read(self, features: list[Feature]) -> FeatureReader:
+    def _read(self, features: Sequence[Feature]) -> FeatureReader:
         return FeatureReader(FeatureCache(self.cache), features, self.audio.at(FEATURE_RATE_HZ))
 
     @property
     def _shared(self) -> bool:
         return self.trainer is not None and self.trainer.world_size > 1
-
-    def _model(self) -> Branch | None:
-        return cast("Branch", self.trainer.lightning_module) if self.trainer else None
-
-    def _features(self) -> list[Feature]:
-        model = self._model()
-        return model.features if model else []
-
-    def _hears(self) -> Literal["augmented", "plain", "nothing"]:
-        model = self._model()
-        return model.hears if model else "augmented"

@@ -93,7 +93,7 @@ class ClipDataset(Dataset[Sample]):
         clips: In the part's order.
         places: Where each of them is in its part; a part may hold more, which the model cannot take.
         tasks: Task name -> class names.
-        audio: Store of decoded audio, or None where the branch hears nothing.
+        audio: Store of decoded audio, or None for a model without audio input.
         front_end: Applied to every clip.
         view: Applied to training clips; None for validation and test.
         read_features: Clip -> feature key -> value.
@@ -127,16 +127,20 @@ class ClipDataset(Dataset[Sample]):
         return Sample(
             clip,
             self.places[index],
-            self._hear(clip, epoch),
+            audio_of(clip, self.audio, self.front_end, self.view, epoch),
             labels(clip, self.tasks),
             self.read_features(clip),
         )
 
-    def _hear(self, clip: Clip, epoch: int) -> NDArray[np.float32]:
-        if self.audio is None or clip.path is None:
-            return np.zeros(0, dtype=np.float32)
-        audio = self.front_end(self.audio.load(clip.path))
-        return audio if self.view is None else self.view(audio, self.front_end.rate_hz, clip.id, epoch)
+
+def audio_of(
+    clip: Clip, store: AudioStore | None, front_end: FrontEnd, view: TrainingView | None, epoch: int = 0
+) -> NDArray[np.float32]:
+    """(time,) audio of a clip in an epoch; empty without a store or a recording."""
+    if store is None or clip.path is None:
+        return np.zeros(0, dtype=np.float32)
+    audio = front_end(store.load(clip.path))
+    return audio if view is None else view(audio, front_end.rate_hz, clip.id, epoch)
 
 
 def labels(clip: Clip, tasks: Tasks) -> dict[str, int]:
@@ -155,8 +159,8 @@ def content_of(clips: Sequence[Clip], audio: AudioStore, tasks: Tasks) -> str:
         audio: Knows the digests of recordings.
         tasks: Tasks and classes, in the order that logits have them.
     """
-    heard = [clip.path for clip in clips if clip.path is not None]
-    digests = dict(zip(heard, audio.digests(heard), strict=True))
+    paths = [clip.path for clip in clips if clip.path is not None]
+    digests = dict(zip(paths, audio.digests(paths), strict=True))
     rows = sorted(
         [
             clip.id,
@@ -231,6 +235,7 @@ def collate(samples: Sequence[Sample], features: Mapping[str, Feature]) -> Batch
             if any(key in sample.features for sample in samples)
         },
         has_audio=torch.tensor([sample.clip.path is not None for sample in samples]),
+        actors=[sample.clip.actor for sample in samples],
     )
 
 

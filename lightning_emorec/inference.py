@@ -186,7 +186,7 @@ def branch_logits(
     needed = unique(feature for branch in branches.values() for feature in branch.features)
     reader = FeatureReader(FeatureCache(features or audio.folder), needed, audio.at(FEATURE_RATE_HZ))
     reader.fill(taken, show=show)
-    decoded = audio if any(branch.hears != "nothing" for branch in branches.values()) else None
+    decoded = audio if any(branch.audio_input != "none" for branch in branches.values()) else None
     loader = DataLoader(
         ClipDataset(taken, range(len(taken)), trained.tasks, decoded, trained.front_end, None, reader),
         batch_size=batch_size or trained.batch_size,

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 RENAMED = {
     # since 0.2.0
+    "lightning_emorec.branches.descriptors_cnn.DescriptorsCnn": "lightning_emorec.branches.DescriptorsCnn",
+    "lightning_emorec.branches.descriptors_lstm.DescriptorsLstm": "lightning_emorec.branches.DescriptorsLstm",
+    "lightning_emorec.branches.functionals_mlp.FunctionalsMlp": "lightning_emorec.branches.FunctionalsMlp",
+    "lightning_emorec.branches.functionals_svc.FunctionalsSvc": "lightning_emorec.branches.FunctionalsSvc",
+    "lightning_emorec.branches.speech_encoder.SpeechEncoder": "lightning_emorec.branches.SpeechEncoder",
+    "lightning_emorec.branches.tfidf_svc.TfidfSvc": "lightning_emorec.branches.TfidfSvc",
+    "lightning_emorec.branches.whisper_encoder.WhisperEncoder": "lightning_emorec.branches.WhisperEncoder",
+    "lightning_emorec.branches.whisper_statistics.WhisperStatistics": "lightning_emorec.branches.WhisperStatistics",
+    "lightning_emorec.branches.whisper_tuned.WhisperTuned": "lightning_emorec.branches.WhisperTuned",
     "lightning_emorec.fusion.average.Average": "lightning_emorec.fusion.Average",
     "lightning_emorec.fusion.max_confidence.MaxConfidence": "lightning_emorec.fusion.MaxConfidence",
     "lightning_emorec.fusion.weighted.Weighted": "lightning_emorec.fusion.Weighted",

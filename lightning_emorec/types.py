@@ -10,6 +10,9 @@ from torch import Tensor
 
 Part = Literal["train", "val", "test"]
 
+AudioInput = Literal["none", "plain", "augmented"]
+"""What a model takes of the audio: nothing, all clips as they are, or training clips augmented."""
+
 Tasks = dict[str, list[str]]
 """Task name -> its class names in logit order. The first task is the one that a run is judged by."""
 
@@ -55,6 +58,7 @@ class Batch:
         features: Feature key -> what `Feature.collate` made of the clips' values; zeros or an empty text for a
             clip that lacks the audio it is made from.
         has_audio: (batch,) bool; None where every clip has audio, or where that makes no difference.
+        actors: Who speaks, in order; empty where that is not known.
     """
 
     clip_ids: list[str]
@@ -64,6 +68,7 @@ class Batch:
     labels: dict[str, Tensor]
     features: dict[str, Tensor | list[str]] = field(default_factory=dict)
     has_audio: Tensor | None = None
+    actors: list[str] = field(default_factory=list)
 
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU fetches while it computes; PyTorch's loader calls it."""
@@ -94,4 +99,5 @@ class Batch:
                 for key, values in self.features.items()
             },
             has_audio=None if self.has_audio is None else self.has_audio[rows],
+            actors=[self.actors[row] for row in rows] if self.actors else [],
         )

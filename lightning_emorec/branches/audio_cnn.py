@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from lightning_emorec.branches.adversary import ActorAdversary
+from lightning_emorec.branches.checks import check_above_zero, check_at_least, check_shares
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.log_mel import LogMel
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
 from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps, warp
-from lightning_emorec.errors import EmorecError
-from lightning_emorec.features import Value
+from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import Batch, Logits, Tasks
 
 
@@ -26,7 +25,7 @@ class AudioCnn(GradientBranch):
         tasks: Task name -> class names.
         rate_hz: Sampling rate of the audio; as `data.rate_hz`.
         mels: Mel bands.
-        window_s: Length of a frame; 50 ms tell the harmonics of a voice apart.
+        window_s: Length of a frame; 50 ms resolve the harmonics of a voice.
         hop_s: Time between frames.
         floor_db: Power is limited from below here, in dB of full scale.
         per_clip: Standardise each clip by its own mean and deviation instead of those of all training clips: that
@@ -35,7 +34,7 @@ class AudioCnn(GradientBranch):
         stages: Number of residual blocks, one a stage.
         dropout: Before the heads.
         mixup: Parameter of the beta distribution that two clips' shares are drawn from; 0 mixes none.
-        adversary: Weight of a loss that makes what is pooled tell nothing of the actor; 0 leaves it out.
+        adversary: Weight of a loss that makes the embedding free of the actor; 0 leaves it out.
         freq_masks: SpecAugment's masks over mels.
         freq_mels: Widest of them.
         time_masks: Its masks over frames.
@@ -44,19 +43,13 @@ class AudioCnn(GradientBranch):
         mel_scale: Largest relative change of its mel axis.
         mel_shift: Largest shift of its mel axis, in mels.
         judge_warped: Judge a clip by the mean probabilities of itself and of mild warps of it, a slower and a faster
-            one among them. During training, validation spares itself that.
-        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
-        label_smoothing: Share of the target that is spread over all classes.
-        class_weights: Weigh each class by the inverse of its share of the training clips.
+            one among them. Validation during training leaves that out.
         lr: Peak learning rate.
-        weight_decay: Of matrices and kernels.
         warmup_epochs: Epochs of linear rise to `lr`.
-
-    Raises:
-        EmorecError: An argument out of range.
+        recipe: As `GradientBranch`.
     """
 
-    hears = "augmented"
+    audio_input = "augmented"
 
     def __init__(
         self,
@@ -80,21 +73,15 @@ class AudioCnn(GradientBranch):
         mel_scale: float = 0.08,
         mel_shift: float = 2.0,
         judge_warped: bool = True,
-        loss_weights: dict[str, float] | None = None,
-        label_smoothing: float = 0.1,
-        class_weights: bool = False,
         lr: float = 2e-3,
-        weight_decay: float = 0.02,
         warmup_epochs: float = 3.0,
+        **recipe: Any,
     ) -> None:
-        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
-        _check_above_zero(rate_hz=rate_hz, window_s=window_s, hop_s=hop_s, width=width, stages=stages)
-        _check_shares(dropout=dropout, time_share=time_share, stretch=stretch, mel_scale=mel_scale)
-        for knob, value in (("mixup", mixup), ("adversary", adversary)):
-            if value < 0:
-                raise EmorecError(f"{knob} of 0 or more", f"{value}", f"mend model.init_args.{knob}")
-        if mels < (least := 2 * STEM_STRIDE[0]):
-            raise EmorecError(f"at least {least} mels", f"{mels}", "mend model.init_args.mels")
+        super().__init__(tasks, lr=lr, warmup_epochs=warmup_epochs, **recipe)
+        check_above_zero(rate_hz=rate_hz, window_s=window_s, hop_s=hop_s, width=width, stages=stages)
+        check_shares(dropout=dropout, time_share=time_share, stretch=stretch, mel_scale=mel_scale)
+        check_at_least(0, mixup=mixup, adversary=adversary)
+        check_at_least(2 * STEM_STRIDE[0], mels=mels)
         self.mixup = mixup
         self.log_mel = LogMel(rate_hz, mels, window_s, hop_s, floor_db, per_clip)
         self.spec_augment = SpecAugment(
@@ -105,13 +92,9 @@ class AudioCnn(GradientBranch):
         self.encoder = ResidualEncoder([width * 2**stage for stage in range(stages)])
         self.pooling = AttentiveStatistics(self.encoder.channels)
         self.norm = nn.LayerNorm(self.pooling.outputs)  # also right for a batch of one clip
-        self.dropout = nn.Dropout(dropout)
-        self.embed_size = self.pooling.outputs
         self.adversary_weight = adversary
-        self.adversary = ActorAdversary(self.embed_size) if adversary else None
-        self.heads = nn.ModuleDict(
-            {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
-        )
+        self.adversary = ActorAdversary(self.pooling.outputs) if adversary else None
+        self.add_heads(self.pooling.outputs, dropout)
 
     def on_fit_start(self) -> None:
         """Judge clips by themselves from here on, since every epoch does."""
@@ -121,9 +104,13 @@ class AudioCnn(GradientBranch):
         """Judge clips by their warps too."""
         self._fitting = False
 
-    def forward(self, batch: Batch) -> Logits:
-        """Logits of each task, (batch, classes)."""
-        spectra, lengths = self._spectra(batch)
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The audio."""
+        return {"audio": batch.audio, "lengths": batch.lengths}
+
+    def net(self, audio: Tensor, lengths: Tensor) -> Logits:
+        """Logits of each task, (batch, classes), from (batch, time) audio and (batch,) samples."""
+        spectra, lengths = self._spectra(audio, lengths)
         judged = [self._classify(spectra, lengths)]
         if self.training or self._fitting or not self.warps:
             return judged[0]
@@ -135,55 +122,40 @@ class AudioCnn(GradientBranch):
             for task in self.tasks
         }
 
-    def embed(self, batch: Batch) -> Tensor:
+    def encode(self, audio: Tensor, lengths: Tensor) -> Tensor:
         """(batch, embed_size): mean and deviation of the states over the frames."""
-        return self._pool(*self._spectra(batch))
+        return self._pool(*self._spectra(audio, lengths))
 
-    def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
-        """Learn who the training actors are, if what tells them apart is to be unlearned."""
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Learn class weights, and who the training actors are for the adversary."""
+        super().learn_from_training(training)
         if self.adversary is not None:
-            self.adversary.learn([clip.actor for clip in self.data.clips("train")])
+            self.adversary.learn([clip.actor for clip in training.clips])
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """Loss of a batch in which each clip is mixed with another (Zhang et al. 2018), if `mixup` is above 0."""
-        spectra, lengths = self._spectra(batch)
+        """Loss of a batch in which each clip is mixed with another, if `mixup` is above 0, and of the adversary."""
+        spectra, lengths = self._spectra(batch.audio, batch.lengths)
         loss = self._mixed_loss(spectra, lengths, batch)
         if self.adversary is None:
             return loss
-        clips = self.data.clips("train")
-        actors = [clips[place].actor for place in batch.index.tolist()]
-        return loss + self.adversary_weight * self.adversary.loss(self._pool(spectra, lengths), actors)
+        guessed = self.adversary.loss(self._pool(spectra, lengths), batch.actors)
+        return loss + self.adversary_weight * guessed
 
     def _mixed_loss(self, spectra: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
         if not self.mixup:
             return self.loss(self._classify(spectra, lengths), batch.labels)
-        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
-        order = torch.randperm(len(spectra), device=spectra.device)
+        share, order = self.draw_mixture(self.mixup, spectra)
         spectra = share * spectra + (1 - share) * spectra[order]
         logits = self._classify(spectra, torch.maximum(lengths, lengths[order]))
-        others = {task: labels[order] for task, labels in batch.labels.items()}
-        return share * self.loss(logits, batch.labels) + (1 - share) * self.loss(logits, others)
+        return self.mixed_loss(logits, batch.labels, share, order)
 
-    def _spectra(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        return cast("tuple[Tensor, Tensor]", self.spec_augment(*self.log_mel(batch.audio, batch.lengths)))
+    def _spectra(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return cast("tuple[Tensor, Tensor]", self.spec_augment(*self.log_mel(audio, lengths)))
 
     def _classify(self, spectra: Tensor, lengths: Tensor) -> Logits:
-        pooled = self.dropout(self._pool(spectra, lengths))
-        return {task: head(pooled) for task, head in self.heads.items()}
+        return self.classify(self._pool(spectra, lengths))
 
     def _pool(self, spectra: Tensor, lengths: Tensor) -> Tensor:
         states, lengths = self.encoder(spectra, lengths)  # (batch, channels, frames')
         pooled: Tensor = self.norm(self.pooling(states, lengths))  # (batch, 2 * channels)
         return pooled
-
-
-def _check_above_zero(**knobs: float) -> None:
-    for knob, value in knobs.items():
-        if value <= 0:
-            raise EmorecError(f"{knob} above 0", f"{value}", f"mend model.init_args.{knob}")
-
-
-def _check_shares(**knobs: float) -> None:
-    for knob, value in knobs.items():
-        if not 0 <= value < 1:
-            raise EmorecError(f"{knob} in [0, 1)", f"{value}", f"mend model.init_args.{knob}")

@@ -1,45 +1,57 @@
-"""What every branch does: a batch becomes logits for each task, and the logits of a whole part are kept."""
+"""The base of all branches: a batch becomes logits of each task, and the logits of a whole part are kept."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import cached_property
+from typing import Any, ClassVar, cast
 
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.modules.module import _IncompatibleKeys
 
-from lightning_emorec.branches.collector import Collector
+from lightning_emorec.branches.ddp import Collector
+from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.features import Feature, Value
+from lightning_emorec.features import Feature
 from lightning_emorec.metrics import score_part
 from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.types import Batch, Logits, Part, Tasks
-
-if TYPE_CHECKING:
-    from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.training_data import ModelNeeds, TrainingData
+from lightning_emorec.types import AudioInput, Batch, Logits, Part, Tasks
 
 MOST_NAMED = 3
 """Keys of a state that an error names."""
 
 
 class Branch(LightningModule, ABC):
-    """One view of a clip, from a `Batch` to `Logits`.
+    """One view of a clip, from a `Batch` to `Logits`, in two halves.
+
+    `inputs` looks up, on the host, what the model reads of a batch; `net` makes logits from these tensors alone.
 
     Args:
         tasks: Task name -> class names; comes from the corpus through a link.
 
     Attributes:
-        hears: What training needs of the audio; the datamodule spares itself the rest.
+        audio_input: What training takes of the audio; the datamodule prepares nothing else.
         results: The logits of each part that was looped over, whole; of the training part by `predict`.
-        embed_size: Width of what `embed` gives, for a branch that has it.
+        embed_size: Width of what `encode` gives, for a branch that has it.
+        seed_name: What the seed of a fit is drawn from, beside the run's seed. A class of this package keeps it
+            wherever its module goes: another name would mean other first weights.
     """
 
-    hears: Literal["augmented", "plain", "nothing"] = "nothing"
+    audio_input: AudioInput = "none"
     embed_size: int
+    seed_name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "seed_name" not in vars(cls):
+            own = cls.__module__.startswith("lightning_emorec.")
+            cls.seed_name = f"{'lightning_emorec.branches' if own else cls.__module__}.{cls.__qualname__}"
 
     def __init__(self, tasks: Tasks) -> None:
         super().__init__()
@@ -54,8 +66,18 @@ class Branch(LightningModule, ABC):
         return []
 
     @classmethod
+    def with_defaults(cls, init_args: Mapping[str, Any]) -> dict[str, Any]:
+        """These arguments, and the default of each that they leave out."""
+        defaults: dict[str, Any] = {}
+        for kind in reversed(cls.__mro__):  # a subclass may have another default
+            if issubclass(kind, Branch) and "__init__" in vars(kind):
+                arguments = inspect.signature(kind.__init__).parameters.values()
+                defaults |= {one.name: one.default for one in arguments if one.default is not one.empty}
+        return {**defaults, **init_args}
+
+    @classmethod
     def check_available(cls, init_args: Mapping[str, Any]) -> None:
-        """Raise if a branch with these arguments cannot be had here, without loading weights.
+        """Raise if a branch with these arguments cannot be built here, without loading weights.
 
         Raises:
             UnavailableError: Weights, a file or an optional package is missing.
@@ -65,7 +87,7 @@ class Branch(LightningModule, ABC):
 
     @classmethod
     def origins(cls, init_args: Mapping[str, Any]) -> list[str]:
-        """What training starts from that these arguments do not settle: digests of weights, keys of features."""
+        """What training starts from beside these arguments: digests of weights, keys of features."""
         return [feature.key for feature in cls.features_of(init_args)]
 
     @property
@@ -73,14 +95,24 @@ class Branch(LightningModule, ABC):
         """Features this branch needs in `Batch.features`."""
         return self.features_of(self.hparams)
 
+    @cached_property
+    def feature_keys(self) -> list[str]:
+        """Keys of `features` in `Batch.features`, in order; kept, since a key costs a look at the disk."""
+        return [feature.key for feature in self.features]
+
     @property
     def needs_audio(self) -> bool:
-        """Whether a clip without audio is nothing to this branch: it is skipped, in training and in judging."""
-        return self.hears != "nothing" or any(feature.cached for feature in self.features)
+        """Whether clips without audio are left out, in training and in evaluation."""
+        return self.audio_input != "none" or any(feature.cached for feature in self.features)
+
+    @property
+    def needs(self) -> ModelNeeds:
+        """What this branch takes of each clip."""
+        return ModelNeeds(self.features, self.audio_input, self.needs_audio)
 
     @property
     def built_for_hz(self) -> int | None:
-        """The one sampling rate that this branch can hear; None where any will do."""
+        """The one sampling rate that this branch can read; None where any will do."""
         return self.hparams.get("rate_hz")
 
     @property
@@ -88,18 +120,28 @@ class Branch(LightningModule, ABC):
         """The datamodule of the run this branch is in."""
         return cast("EmotionDataModule", self.trainer.datamodule)  # type: ignore[attr-defined]
 
-    def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
-        """Size what the training clips decide, such as a vocabulary, before the optimiser is made.
+    def check_rate(self, rate_hz: int) -> None:
+        """Refuse audio at another rate than this branch is built for."""
+        if self.built_for_hz not in (None, rate_hz):
+            expected = f"data.rate_hz {self.built_for_hz}, which the model was built for"
+            raise EmorecError(expected, f"{rate_hz}", "make data.rate_hz and the model's agree")
 
-        Args:
-            features: Feature key -> the values of all training clips, in order.
-        """
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Size what the training clips decide, such as a vocabulary, before the optimiser is made."""
 
     @abstractmethod
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """What `net` reads, by the names of its arguments: the part that strings and lists are needed for."""
+
+    @abstractmethod
+    def net(self, *args: Any, **inputs: Any) -> Logits:
+        """Logits of each task from tensors alone; a subclass names its arguments, each a tensor."""
+
     def forward(self, batch: Batch) -> Logits:
         """Logits of each task, (batch, classes), independent of the other clips in the batch."""
+        return self.net(**self.inputs(batch))
 
-    def embed(self, batch: Batch) -> Tensor:
+    def encode(self, *args: Any, **inputs: Any) -> Tensor:
         """(batch, embed_size), what a branch makes its logits from, for a model over several of them.
 
         Raises:
@@ -107,10 +149,14 @@ class Branch(LightningModule, ABC):
         """
         raise EmorecError("a branch that can embed", type(self).__name__, "choose another encoder")
 
+    def embed(self, batch: Batch) -> Tensor:
+        """(batch, embed_size): `encode` of a batch."""
+        return self.encode(**self.inputs(batch))
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> _IncompatibleKeys:
-        """Take a checkpoint's state.
+        """Load a checkpoint's state.
 
         Raises:
             EmorecError: It does not fit, as that of another version of this package.
@@ -123,16 +169,10 @@ class Branch(LightningModule, ABC):
             raise EmorecError(expected, _misfit(self.state_dict(), state_dict, error), fix) from error
 
     def setup(self, stage: str) -> None:
-        """Learn from the training clips; Lightning calls this after the datamodule's own set-up.
-
-        Raises:
-            EmorecError: The audio comes at another rate than the model was built for.
-        """
-        if self.built_for_hz not in (None, rate_hz := self.data.front_end.rate_hz):
-            expected = f"data.rate_hz {self.built_for_hz}, which the model was built for"
-            raise EmorecError(expected, f"{rate_hz}", "make data.rate_hz and the model's agree")
+        """Learn from the training clips; Lightning calls this after the datamodule's own set-up."""
+        self.check_rate(self.data.front_end.rate_hz)
         if stage == "fit":
-            self.learn_from_training(self.data.training_features())
+            self.learn_from_training(self.data.training_data())
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Keep the logits of a validation batch."""

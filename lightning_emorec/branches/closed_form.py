@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
 
 from lightning_emorec.branches.branch import Branch
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.training_data import LabelledClips, TrainingData
 
 if TYPE_CHECKING:
     from lightning_emorec.datamodule import EmotionDataModule
@@ -18,8 +19,8 @@ class ClosedFormBranch(Branch):
     """A branch that `solve_with` fits in place of `Trainer.fit`; its config has `max_epochs: 0`."""
 
     @abstractmethod
-    def solve(self) -> None:
-        """Fit to the clips of the run's datamodule."""
+    def solve(self, training: TrainingData) -> None:
+        """Fit to the training clips."""
 
 
 def solve_with(trainer: Trainer, model: ClosedFormBranch, data: EmotionDataModule) -> None:
@@ -40,7 +41,28 @@ def solve_with(trainer: Trainer, model: ClosedFormBranch, data: EmotionDataModul
     model.setup("fit")
     model.configure_model()
     trainer.precision_plugin.convert_module(model).to(trainer.strategy.root_device)
-    model.solve()
+    model.solve(data.training_data())
+
+
+class PerTaskBranch(ClosedFormBranch):
+    """A branch whose tasks are solved one by one, from the same rows."""
+
+    def solve(self, training: TrainingData) -> None:
+        """Fit every task to the training clips that it labels."""
+        rows = self.learn_rows(training)
+        self.take(rows, {task: self.solve_task(rows, training.labelled(task)) for task in self.tasks})
+
+    @abstractmethod
+    def learn_rows(self, training: TrainingData) -> Any:
+        """What every task is solved from, a row a training clip; the scale or the vocabulary is learned here."""
+
+    @abstractmethod
+    def solve_task(self, rows: Any, labelled: LabelledClips) -> Any:
+        """The solution of one task."""
+
+    @abstractmethod
+    def take(self, rows: Any, solved: dict[str, Any]) -> None:
+        """Keep the solution of every task as tensors."""
 
 
 def require_no_epochs(max_epochs: int | None) -> None:

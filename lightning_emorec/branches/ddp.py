@@ -1,9 +1,15 @@
-"""What the ranks of a distributed run must agree on while a branch is trained; one process alone does nothing."""
+"""What the ranks of a distributed run share of a branch: sums, buffers and the logits of a whole part."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor, distributed, nn
+
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.types import Batch, Logits
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:
@@ -23,3 +29,60 @@ def take_buffers_of_first(module: nn.Module) -> None:
     if distributed.is_available() and distributed.is_initialized():
         for buffer in module.buffers():
             distributed.broadcast(buffer, src=0)
+
+
+class Collector:
+    """Keeps the logits of an evaluation loop until its end.
+
+    Metrics computed from whole logits are exact for any batch size and any number of ranks; means over batches
+    are not. A sampler that pads the last rank repeats clips, so repeats are dropped by `Batch.index`.
+    """
+
+    def __init__(self) -> None:
+        self._index: list[Tensor] = []
+        self._logits: list[Logits] = []
+        self._labels: list[dict[str, Tensor]] = []
+
+    def add(self, batch: Batch, logits: Logits) -> None:
+        """Keep one batch."""
+        self._index.append(batch.index.detach())
+        self._logits.append({task: rows.detach().float() for task, rows in logits.items()})
+        self._labels.append(batch.labels)
+
+    def take(self, module: LightningModule, clip_ids: list[str]) -> PartLogits:
+        """Everything kept so far on all ranks, each clip once, in the part's order; then forget it.
+
+        Args:
+            module: Whose process group is gathered over.
+            clip_ids: Ids of the part's clips; `Batch.index` points into them.
+        """
+        index = _gather(module, torch.cat(self._index))
+        first = _first_occurrences(index)
+        kept = index[first]
+
+        def whole(rows: list[dict[str, Tensor]], task: str) -> Tensor:
+            return _gather(module, torch.cat([row[task] for row in rows]))[first]
+
+        part = PartLogits(
+            clip_ids=[clip_ids[i] for i in kept.tolist()],
+            logits={task: whole(self._logits, task) for task in self._logits[0]},
+            labels={task: whole(self._labels, task) for task in self._logits[0]},
+        )
+        self.__init__()  # type: ignore[misc]
+        return part
+
+
+def _gather(module: LightningModule, rows: Tensor) -> Tensor:
+    if module.trainer.world_size > 1:
+        ranks = cast(Tensor, module.all_gather(rows))  # (ranks, rows, ...)
+        rows = ranks.flatten(0, 1)
+    return rows.cpu()
+
+
+def _first_occurrences(index: Tensor) -> Tensor:
+    """Positions of each distinct value's first occurrence, in the order of the values."""
+    order = torch.argsort(index, stable=True)
+    values = index[order]
+    new = torch.ones_like(values, dtype=torch.bool)
+    new[1:] = values[1:] != values[:-1]
+    return order[new]

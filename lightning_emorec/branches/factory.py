@@ -64,7 +64,9 @@ def branch_origins(spec: Spec) -> list[str]:
 
 def needs_audio(spec: Spec) -> bool:
     """Whether a branch with a resolved spec can do nothing with a clip without audio, without building it."""
-    return branch_class(spec).hears != "nothing" or any(feature.cached for feature in branch_features(spec))
+    return branch_class(spec).audio_input != "none" or any(
+        feature.cached for feature in branch_features(spec)
+    )
 
 
 def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Namespace]:
@@ -76,7 +78,7 @@ def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Names
     except ArgumentError as error:
         reason = " ".join(str(error).split())
         raise EmorecError(
-            "a branch's class_path and init_args", reason, f"mend {spec['class_path']}"
+            "a branch's class_path and init_args", reason, f"correct the arguments of {spec['class_path']}"
         ) from error
 
 
@@ -90,6 +92,6 @@ def spec_of(config: Path_fr | dict[str, Any] | str) -> dict[str, Any]:
     spec = content.get("model", content)
     if not isinstance(spec, dict) or "class_path" not in spec:
         raise EmorecError(
-            "a branch's config with model.class_path", f"{config}", "mend model.init_args.branches"
+            "a branch's config with model.class_path", f"{config}", "set model.init_args.branches"
         )
     return spec

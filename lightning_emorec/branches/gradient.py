@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,47 +15,44 @@ from torch.nn.functional import cross_entropy
 
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.branches.branch import Branch
+from lightning_emorec.branches.checks import check_above_zero, check_shares
 from lightning_emorec.branches.ddp import take_buffers_of_first
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
 
 log = logging.getLogger(__name__)
 
 
 class GradientBranch(Branch):
-    """A branch trained by AdamW with a warm-up and a cosine.
+    """A branch trained by AdamW with a warm-up and a cosine: `encode`, then dropout and a linear head a task.
+
+    A subclass passes these arguments on as `**recipe`, and names only those whose default is another.
 
     Args:
         tasks: Task name -> class names.
         loss_weights: Task name -> factor of its loss; a task that is not named weighs 1. Tasks that the corpus does
             not have are left out with a warning, so that a recipe serves several corpora.
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        label_smoothing: Share of the target that is spread over all classes.
         class_weights: Weigh each class by the inverse of its share of the training clips.
         lr: Peak learning rate.
         weight_decay: Of matrices; vectors (biases, norms) are not decayed.
         warmup_epochs: Epochs of linear rise to `lr`; may be a fraction.
-
-    Raises:
-        EmorecError: An argument out of range.
     """
 
     def __init__(
         self,
         tasks: Tasks,
-        loss_weights: dict[str, float] | None,
-        label_smoothing: float,
-        class_weights: bool,
-        lr: float,
-        weight_decay: float,
-        warmup_epochs: float,
+        loss_weights: dict[str, float] | None = None,
+        label_smoothing: float = 0.1,
+        class_weights: bool = False,
+        lr: float = 1e-3,
+        weight_decay: float = 0.02,
+        warmup_epochs: float = 1.0,
     ) -> None:
         super().__init__(tasks)
-        if not 0 <= label_smoothing < 1:
-            raise EmorecError(
-                "label_smoothing in [0, 1)", f"{label_smoothing}", "mend model.init_args.label_smoothing"
-            )
-        if lr <= 0:
-            raise EmorecError("a positive lr", f"{lr}", "mend model.init_args.lr")
+        check_shares(label_smoothing=label_smoothing)
+        check_above_zero(lr=lr)
         self.loss_weights = loss_weights or {}
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
@@ -64,15 +62,31 @@ class GradientBranch(Branch):
         for task, classes in tasks.items():
             self.register_buffer(f"class_weight_{task}", torch.ones(len(classes)))
 
-    def setup(self, stage: str) -> None:
-        """Learn class weights, and what the leaf learns, from the training clips."""
-        super().setup(stage)
-        if stage == "fit" and (absent := sorted(self.loss_weights.keys() - self.tasks.keys())):
+    def add_heads(self, embed_size: int, dropout: float = 0.0) -> None:
+        """Make the heads over what `encode` gives; the constructor calls it where their weights are drawn."""
+        self.embed_size = embed_size
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict(
+            {task: nn.Linear(embed_size, len(classes)) for task, classes in self.tasks.items()}
+        )
+
+    def net(self, *args: Any, **inputs: Any) -> Logits:
+        """Logits of each task, (batch, classes), from what `encode` takes."""
+        return self.classify(self.encode(*args, **inputs))
+
+    def classify(self, vectors: Tensor) -> Logits:
+        """(batch, embed_size) -> logits of each task, (batch, classes)."""
+        vectors = self.dropout(vectors)
+        return {task: head(vectors) for task, head in self.heads.items()}
+
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Learn class weights; a subclass learns what is its own, too."""
+        if absent := sorted(self.loss_weights.keys() - self.tasks.keys()):
             names, tasks = ", ".join(absent), ", ".join(self.tasks)
             log.warning("loss_weights for %s count nothing: the corpus has the tasks %s", names, tasks)
-        if stage == "fit" and self.class_weights:
+        if self.class_weights:
             for task in self.tasks:
-                counts = torch.tensor(self.data.class_counts("train", task), dtype=torch.float)
+                counts = torch.tensor(training.class_counts(task), dtype=torch.float)
                 share = counts / counts.sum().clamp(min=1)
                 weight = torch.where(counts > 0, 1 / (share * len(counts)).clamp(min=1e-12), 1.0)
                 self.get_buffer(f"class_weight_{task}").copy_(weight)
@@ -100,6 +114,24 @@ class GradientBranch(Branch):
                 label_smoothing=self.label_smoothing,
             )
         return total
+
+    def draw_mixture(self, mixup: float, rows: Tensor) -> tuple[float, Tensor]:
+        """How each clip of a batch is mixed with another (Zhang et al. 2018).
+
+        Args:
+            mixup: Parameter of the beta distribution that the shares are drawn from.
+            rows: (batch, ...).
+
+        Returns:
+            The share that a clip keeps, and (batch,) the places of the other clips.
+        """
+        share = float(torch.distributions.Beta(mixup, mixup).sample())
+        return share, torch.randperm(len(rows), device=rows.device)
+
+    def mixed_loss(self, logits: Logits, labels: dict[str, Tensor], share: float, order: Tensor) -> Tensor:
+        """Loss of logits of mixed clips, as `draw_mixture` mixed them."""
+        others = {task: values[order] for task, values in labels.items()}
+        return share * self.loss(logits, labels) + (1 - share) * self.loss(logits, others)
 
     def training_loss(self, batch: Batch) -> Tensor:
         """Loss of a training batch; a branch that mixes examples overrides this."""

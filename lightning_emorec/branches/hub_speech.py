@@ -13,8 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.hub_weights import HubWeights, encoder_of
 from lightning_emorec.branches.pooling import frame_mask
-from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, linear_maps
-from lightning_emorec.branches.tuning import Tuning
+from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, Tuning, linear_maps
 from lightning_emorec.errors import EmorecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class HubSpeech(PretrainedSpeech):
             UnavailableError: They cannot be had.
             EmorecError: They are of another kind, or have fewer layers than are to be trained.
         """
-        with self.weights.told("an encoder of speech"):
+        with self.weights.errors_in_one_line("an encoder of speech"):
             encoder = self.weights.model(_UNNEEDED)
             self._check(encoder)
             self.normalise = self.weights.weights_from == "config" or _normalises(self.weights.source)
@@ -113,13 +112,13 @@ class HubSpeech(PretrainedSpeech):
             self._take_encoder(encoder_of(AutoConfig.for_model(config.pop("model_type"), **config)))
 
     def _check(self, encoder: PreTrainedModel) -> None:
-        heard = getattr(encoder, "main_input_name", None)
+        read = getattr(encoder, "main_input_name", None)
         layers = getattr(getattr(encoder, "encoder", None), "layers", None)
-        if heard != "input_values" or layers is None or not hasattr(encoder, "feature_extractor"):
+        if read != "input_values" or layers is None or not hasattr(encoder, "feature_extractor"):
             raise EmorecError(
                 "an encoder of raw speech, as wav2vec2, hubert or wavlm",
-                f"a {encoder.config.model_type}, which takes {heard}, in {self.weights.name}",
-                "mend model.init_args.weights",
+                f"a {encoder.config.model_type}, which takes {read}, in {self.weights.name}",
+                "set model.init_args.weights",
             )
 
     def _take_encoder(self, encoder: PreTrainedModel) -> None:

@@ -78,7 +78,7 @@ class HubWeights:
             )
 
     @contextmanager
-    def told(self, kind: str) -> Iterator[None]:
+    def errors_in_one_line(self, kind: str) -> Iterator[None]:
         """Turn what the library raises into an error of one line.
 
         Args:
@@ -145,10 +145,10 @@ def _pretrained(source: str, unneeded: tuple[str, ...]) -> PreTrainedModel:
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        model, told = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        model, report = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     finally:
         logging.set_verbosity(before)
-    if missing := sorted(key for key in told["missing_keys"] if not key.startswith(unneeded)):
+    if missing := sorted(key for key in report["missing_keys"] if not key.startswith(unneeded)):
         found = f"no {missing[0]} (and {len(missing) - 1} more missing)"
         raise EmorecError(f"the weights of a whole {model.config.model_type} in {source}", found, _FIX)
     return cast("PreTrainedModel", model)
@@ -167,7 +167,7 @@ def _resized(config: PreTrainedConfig, overrides: Mapping[str, int | list[int]])
         if not isinstance(getattr(config, key, None), int | list | tuple):
             sizes = [name for name, size in config.to_dict().items() if type(size) in (int, list, tuple)]
             raise EmorecError(
-                f"config_overrides among {', '.join(sizes)}", key, "mend model.init_args.config_overrides"
+                f"config_overrides among {', '.join(sizes)}", key, "set model.init_args.config_overrides"
             )
         setattr(config, key, value)
     return config

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pickle import UnpicklingError
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from lightning_emorec.branches.branch import Branch
+from lightning_emorec.branches.checks import check_at_least, check_shares
 from lightning_emorec.branches.factory import (
     Spec,
     branch_class,
@@ -22,10 +23,11 @@ from lightning_emorec.branches.factory import (
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
-from lightning_emorec.types import Batch, Logits, Tasks
+from lightning_emorec.training_data import TrainingData
+from lightning_emorec.types import AudioInput, Batch, Tasks
 
-HEARING = ("nothing", "plain", "augmented")
-"""The weakest first."""
+AUDIO_INPUTS = ("none", "plain", "augmented")
+"""The least first."""
 
 
 class Joint(GradientBranch):
@@ -47,18 +49,15 @@ class Joint(GradientBranch):
         size: What each embedding is projected to.
         hidden: Units of the layer over all of them.
         dropout: Before that layer and before the heads.
-        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
-        label_smoothing: Share of the target that is spread over all classes.
-        class_weights: Weigh each class by the inverse of its share of the training clips.
         lr: Peak learning rate of what is not an encoder's.
-        weight_decay: Of matrices and kernels.
         warmup_epochs: Epochs of linear rise to `lr`.
+        recipe: As `GradientBranch`.
 
     Raises:
-        EmorecError: No encoder, one that does not embed, or an argument out of range.
+        EmorecError: No encoder, or one that does not embed.
     """
 
-    hears: Literal["augmented", "plain", "nothing"] = "augmented"  # at most; its encoders tell
+    audio_input: AudioInput = "augmented"  # at most; an instance takes what its encoders take
 
     def __init__(
         self,
@@ -71,23 +70,20 @@ class Joint(GradientBranch):
         size: int = 64,
         hidden: int = 64,
         dropout: float = 0.3,
-        loss_weights: dict[str, float] | None = None,
-        label_smoothing: float = 0.1,
-        class_weights: bool = False,
         lr: float = 2e-3,
-        weight_decay: float = 0.02,
         warmup_epochs: float = 3.0,
+        **recipe: Any,
     ) -> None:
-        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
+        super().__init__(tasks, lr=lr, warmup_epochs=warmup_epochs, **recipe)
         self.specs = _encoder_specs(encoders)
         self.checkpoints = checkpoints or {}
-        _check(self.specs, self.checkpoints, size=size, hidden=hidden)
-        for knob, share in (("dropout", dropout), ("modality_dropout", modality_dropout)):
-            if not 0 <= share < 1:
-                raise EmorecError(f"{knob} in [0, 1)", f"{share}", f"mend model.init_args.{knob}")
+        _check(self.specs, self.checkpoints)
+        check_at_least(1, size=size, hidden=hidden)
+        check_shares(dropout=dropout, modality_dropout=modality_dropout)
         self.hparams["encoders"] = self.specs
         self.hparams["checkpoints"] = None  # our own checkpoint holds the weights
-        self.hears = max((branch_class(spec).hears for spec in self.specs.values()), key=HEARING.index)
+        taken = (branch_class(spec).audio_input for spec in self.specs.values())
+        self.audio_input = max(taken, key=AUDIO_INPUTS.index)
         self.frozen = frozen
         self.normalise = normalise
         self.modality_dropout = modality_dropout
@@ -97,9 +93,7 @@ class Joint(GradientBranch):
         self.merge = nn.Sequential(
             nn.ReLU(), nn.Dropout(dropout), nn.Linear(len(self.specs) * size, hidden), nn.ReLU()
         )
-        self.dropout = nn.Dropout(dropout)
-        self.embed_size = hidden
-        self.heads = nn.ModuleDict({task: nn.Linear(hidden, len(classes)) for task, classes in tasks.items()})
+        self.add_heads(hidden, dropout)
 
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
@@ -141,27 +135,33 @@ class Joint(GradientBranch):
         self.train(self.training)
 
     def setup(self, stage: str) -> None:
-        """Set each encoder up as it would be alone; those with a checkpoint have learned already.
+        """Set up as every branch, with the encoders in place."""
+        self.configure_model()  # Lightning calls it after this
+        super().setup(stage)
+
+    def check_rate(self, rate_hz: int) -> None:
+        """Refuse audio at another rate than an encoder is built for."""
+        for _, encoder in branches_in(self.encoders):
+            encoder.check_rate(rate_hz)
+
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Let each encoder learn as it would alone; those with a checkpoint take its weights instead.
 
         Raises:
             EmorecError: A frozen encoder without a checkpoint, or a checkpoint of another model.
         """
-        self.configure_model()  # Lightning calls it after this
-        super().setup(stage)
-        if stage == "fit" and self.frozen and (untrained := set(self.specs) - set(self.checkpoints)):
+        super().learn_from_training(training)
+        if self.frozen and (untrained := set(self.specs) - set(self.checkpoints)):
             raise EmorecError(
                 "a checkpoint of every frozen encoder",
                 f"none of {', '.join(sorted(untrained))}",
                 "train the branch and name its best.ckpt in model.init_args.checkpoints",
             )
-        for name, encoder in self.encoders.items():
-            branch = cast(Branch, encoder)
-            branch.trainer = self.trainer
-            if stage == "fit" and name in self.checkpoints:
-                branch.setup("validate")
-                _take_weights(branch, self.checkpoints[name])
+        for name, encoder in branches_in(self.encoders):
+            if name in self.checkpoints:
+                _take_weights(encoder, self.checkpoints[name])
             else:
-                branch.setup(stage)
+                encoder.learn_from_training(training)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """As every branch's, over what is not frozen.
@@ -187,24 +187,23 @@ class Joint(GradientBranch):
             self.encoders.eval()
         return self
 
-    def forward(self, batch: Batch) -> Logits:
-        """Logits of each task, (batch, classes)."""
-        vectors = self.dropout(self.embed(batch))
-        return {task: head(vectors) for task, head in self.heads.items()}
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of each encoder, after its name and a dot."""
+        return joined_inputs(self.encoders, batch)
 
-    def embed(self, batch: Batch) -> Tensor:
+    def encode(self, **inputs: Tensor) -> Tensor:
         """(batch, embed_size), the layer over all modalities."""
         projected = [
-            self.projections[name](self._encode(cast(Branch, encoder), batch))
-            for name, encoder in self.encoders.items()
+            self.projections[name](self._encode(encoder, inputs_of(name, inputs)))
+            for name, encoder in branches_in(self.encoders)
         ]
         modalities = self._silence(torch.stack(projected, dim=1))  # (batch, modalities, size)
         vectors: Tensor = self.merge(modalities.flatten(1))
         return vectors
 
-    def _encode(self, encoder: Branch, batch: Batch) -> Tensor:
+    def _encode(self, encoder: Branch, inputs: Mapping[str, Tensor]) -> Tensor:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return encoder.embed(batch)
+            return encoder.encode(**inputs)
 
     def _silence(self, modalities: Tensor) -> Tensor:
         if not self.training or self.modality_dropout == 0:
@@ -214,32 +213,49 @@ class Joint(GradientBranch):
         return modalities * kept[:, :, None]
 
 
+def branches_in(modules: nn.ModuleDict) -> Iterable[tuple[str, Branch]]:
+    """Name and branch of each module."""
+    return cast("Iterable[tuple[str, Branch]]", modules.items())
+
+
+def joined_inputs(branches: nn.ModuleDict, batch: Batch) -> dict[str, Tensor]:
+    """The inputs of several branches side by side, each after its branch's name and a dot."""
+    return {
+        f"{name}.{key}": values
+        for name, branch in branches_in(branches)
+        for key, values in branch.inputs(batch).items()
+    }
+
+
+def inputs_of(name: str, joined: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs of one branch out of `joined_inputs`; no branch has a dot in its name."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): values for key, values in joined.items() if key.startswith(prefix)}
+
+
 def _encoder_specs(encoders: Mapping[str, Any]) -> dict[str, Spec]:
     specs = {}
     for name, given in encoders.items():
         if not isinstance(given, dict) or "class_path" not in given:
             found = f"{given} for {name}"
-            raise EmorecError("an encoder's class_path and init_args", found, "mend model.init_args.encoders")
+            raise EmorecError("an encoder's class_path and init_args", found, "set model.init_args.encoders")
         specs[name] = resolve_spec(given, {})
         if "loss_weights" in specs[name]["init_args"]:
             specs[name]["init_args"]["loss_weights"] = None  # of tasks that an encoder does not have
     return specs
 
 
-def _check(specs: Mapping[str, Spec], checkpoints: Mapping[str, str], **sizes: int) -> None:
+def _check(specs: Mapping[str, Spec], checkpoints: Mapping[str, str]) -> None:
     if not specs:
         raise EmorecError("at least one encoder", "none", "add to model.init_args.encoders")
     for name, spec in specs.items():
         kind = branch_class(spec)
-        if not issubclass(kind, GradientBranch) or kind.embed is Branch.embed:
+        if not issubclass(kind, GradientBranch) or kind.encode is Branch.encode:
             found = f"{spec['class_path']} for {name}"
             raise EmorecError("encoders that embed", found, "choose another branch")
     if unknown := set(checkpoints) - set(specs):
         found = ", ".join(sorted(unknown))
-        raise EmorecError(f"checkpoints of {list(specs)}", found, "mend model.init_args.checkpoints")
-    for knob, size in sizes.items():
-        if size < 1:
-            raise EmorecError(f"{knob} of at least 1", f"{size}", f"mend model.init_args.{knob}")
+        raise EmorecError(f"checkpoints of {list(specs)}", found, "set model.init_args.checkpoints")
 
 
 def _take_weights(encoder: Branch, file: str) -> None:
@@ -258,5 +274,5 @@ def _take_weights(encoder: Branch, file: str) -> None:
         raise EmorecError(
             f"a checkpoint of a {type(encoder).__name__} of the encoder's sizes",
             f"{file}: {reason}",
-            "mend model.init_args.checkpoints, or the encoder",
+            "correct model.init_args.checkpoints, or the encoder",
         ) from error

@@ -1,15 +1,91 @@
-"""An encoder of speech that comes from elsewhere and travels in our checkpoints."""
+"""Pretrained encoders of speech that travel in our checkpoints, and which part of them is trained."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from lightning_emorec.branches.tuning import Tuning
+from lightning_emorec.branches.checks import check_at_least
+from lightning_emorec.errors import EmorecError, UnavailableError
+
+Tune = Literal["frozen", "top", "lora", "all"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A way to train a pretrained encoder.
+
+    Attributes:
+        tune: Train nothing of it (`frozen`), its `top` layers, low-rank changes of the linear maps in every layer
+            (`lora`: Hu et al. 2021, arXiv:2106.09685), or `all`.
+        top_layers: How many layers `top` means.
+        lora_rank: Rank of the changes.
+        lora_alpha: A change is scaled by this over its rank.
+    """
+
+    tune: Tune
+    top_layers: int
+    lora_rank: int
+    lora_alpha: float
+
+    def __post_init__(self) -> None:
+        check_at_least(1, top_layers=self.top_layers, lora_rank=self.lora_rank, lora_alpha=self.lora_alpha)
+
+    def apply(self, encoder: nn.Module, layers: Sequence[nn.Module], targets: Sequence[str]) -> None:
+        """Let what is trained require grad, and nothing else.
+
+        Args:
+            encoder: With `lora` it is changed in place: each target is wrapped.
+            layers: Its layers, the lowest first.
+            targets: Names of the linear maps in `encoder` that `lora` changes.
+
+        Raises:
+            UnavailableError: PEFT is needed and absent.
+            EmorecError: Fewer layers than are to be trained.
+        """
+        if self.tune == "top" and self.top_layers > len(layers):
+            expected = f"top_layers of at most {len(layers)}, which the encoder has"
+            raise EmorecError(expected, f"{self.top_layers}", "set model.init_args.top_layers")
+        encoder.requires_grad_(self.tune == "all")
+        for layer in self._top(layers):
+            layer.requires_grad_(True)
+        if self.tune == "lora":
+            check_tuning(self.tune)
+            from peft import LoraConfig, inject_adapter_in_model
+
+            config = LoraConfig(
+                r=self.lora_rank, lora_alpha=self.lora_alpha, target_modules=list(targets), bias="none"
+            )
+            inject_adapter_in_model(config, encoder)
+
+    def switch(self, encoder: nn.Module, layers: Sequence[nn.Module], training: bool) -> None:
+        """Put what is trained in this mode and the rest in evaluation, where it does not drop out."""
+        encoder.train(training and self.tune == "all")
+        for layer in self._top(layers):
+            layer.train(training)
+
+    def _top(self, layers: Sequence[nn.Module]) -> Sequence[nn.Module]:
+        return list(layers)[-self.top_layers :] if self.tune == "top" else []
+
+
+def check_tuning(tune: Tune) -> None:
+    """See whether PEFT is installed, if it is needed.
+
+    Raises:
+        UnavailableError: It is not.
+    """
+    if tune != "lora":
+        return
+    try:
+        import peft  # noqa: F401
+    except ImportError as error:
+        fix = "pip install 'lightning-emorec[lora]', or choose another model.init_args.tune"
+        raise UnavailableError("the package peft", str(error), fix) from error
 
 
 class PretrainedSpeech(nn.Module, ABC):
@@ -41,13 +117,18 @@ class PretrainedSpeech(nn.Module, ABC):
             EmorecError: They are of another kind, or have fewer layers than are to be trained.
         """
 
-    @abstractmethod
-    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode each clip as if it were alone.
+    def inputs(self, audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """What `forward` reads.
 
         Args:
             audio: (batch, time), zero after each clip's end.
             lengths: (batch,) samples that are the clip's own.
+        """
+        return {"audio": audio, "lengths": lengths}
+
+    @abstractmethod
+    def forward(self, *args: Any, **inputs: Any) -> tuple[Tensor, Tensor]:
+        """Encode each clip as if it were alone.
 
         Returns:
             (batch, frames, layers, width), finite, and (batch,) the frames that are the clip's own, at least 1.

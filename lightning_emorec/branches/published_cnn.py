@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -12,9 +12,9 @@ from torch.nn.functional import batch_norm, pad
 from torchaudio.transforms import FrequencyMasking, MelSpectrogram, TimeMasking
 
 from lightning_emorec.branches.gradient import GradientBranch
-from lightning_emorec.dataset import ClipDataset
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.types import Batch, Logits, Tasks
+from lightning_emorec.training_data import TrainingData
+from lightning_emorec.types import Batch, Tasks
 
 LEAST_POWER = 1e-10
 RANGE_DB = 80.0
@@ -38,18 +38,15 @@ class PublishedCnn(GradientBranch):
         hop: Samples between frames.
         freq_mels: Widest SpecAugment mask over mels; 0 masks none.
         time_frames: Widest mask over frames; 0 masks none.
-        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
         label_smoothing: Share of the target that is spread over all classes.
         class_weights: Weigh each class by the inverse of its share of the training clips.
         lr: Learning rate at the start.
         weight_decay: Of every weight.
         plateau_patience: Validations without a better loss before the rate is halved.
-
-    Raises:
-        EmorecError: An argument out of range.
+        recipe: As `GradientBranch`; there is no warm-up.
     """
 
-    hears = "augmented"
+    audio_input = "augmented"
 
     def __init__(
         self,
@@ -62,19 +59,28 @@ class PublishedCnn(GradientBranch):
         hop: int = 512,
         freq_mels: int = 0,
         time_frames: int = 0,
-        loss_weights: dict[str, float] | None = None,
         label_smoothing: float = 0.0,
         class_weights: bool = True,
         lr: float = 1e-3,
         weight_decay: float = 1e-4,
         plateau_patience: int = 4,
+        **recipe: Any,
     ) -> None:
-        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, 0.0)
+        super().__init__(
+            tasks,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            lr=lr,
+            weight_decay=weight_decay,
+            warmup_epochs=0.0,
+            **recipe,
+        )
         self.front_end = RelativeDecibels(rate_hz, duration_s, mels, window, hop)
         least = 2**4  # each block halves both sides of the image
         if min(mels, self.front_end.frames) < least:
             found = f"{mels} mels and {self.front_end.frames} frames"
-            raise EmorecError(f"at least {least} mels and frames", found, "mend mels, duration_s or hop")
+            fix = "raise model.init_args.mels or duration_s, or lower hop"
+            raise EmorecError(f"at least {least} mels and frames", found, fix)
         self.larger = larger
         self.plateau_patience = plateau_patience
         self.masks = nn.Sequential(
@@ -83,27 +89,21 @@ class PublishedCnn(GradientBranch):
         self.body = _later_body() if larger else _first_body()
         # On a CPU a small convolution is three times faster with the channels last.
         self.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.embed_size = 128 if larger else 64
-        self.heads = nn.ModuleDict(
-            {task: nn.Linear(self.embed_size, len(classes)) for task, classes in tasks.items()}
-        )
+        self.add_heads(128 if larger else 64)
 
-    def setup(self, stage: str) -> None:
-        """Learn the mean and the deviation of the training clips' images, as they are augmented in the first epoch."""
-        super().setup(stage)
-        if stage == "fit":
-            # Every rank hears all of them, so that all agree.
-            dataset = cast(ClipDataset, self.data.train_dataloader().dataset)
-            self.front_end.learn(torch.from_numpy(dataset[i, 0].audio) for i in range(len(dataset)))
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Learn class weights, and the mean and deviation of the images as they are augmented in the first epoch."""
+        super().learn_from_training(training)
+        # Every rank reads all clips, so that all agree.
+        self.front_end.learn(torch.from_numpy(training.augmented_audio(clip)) for clip in training.clips)
 
-    def forward(self, batch: Batch) -> Logits:
-        """Logits of each task, (batch, classes)."""
-        vectors = self.embed(batch)
-        return {task: head(vectors) for task, head in self.heads.items()}
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The audio."""
+        return {"audio": batch.audio}
 
-    def embed(self, batch: Batch) -> Tensor:
-        """(batch, embed_size), what the heads read."""
-        spectra = self.front_end(batch.audio)  # (batch, mels, frames)
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, embed_size), what the heads read, from (batch, time)."""
+        spectra = self.front_end(audio)  # (batch, mels, frames)
         if self.training:
             spectra = self.masks(spectra)
         vectors: Tensor = self.body(spectra[:, None].contiguous(memory_format=torch.channels_last))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any, Literal, cast
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lightning_emorec.branches.checks import check_at_least, check_factors, check_shares
 from lightning_emorec.branches.gradient import GradientBranch
 from lightning_emorec.branches.hub_weights import WeightsFrom
-from lightning_emorec.branches.pretrained_text import PretrainedText, Trained
-from lightning_emorec.branches.text_weights import TextWeights
-from lightning_emorec.branches.transcript_args import transcript_of
-from lightning_emorec.errors import EmorecError
-from lightning_emorec.features import Feature, TranscriptSource, Value
-from lightning_emorec.types import Batch, Logits, Tasks
+from lightning_emorec.branches.pretrained_text import PretrainedText, TextWeights, Trained
+from lightning_emorec.branches.transcript import TranscriptBranch
+from lightning_emorec.training_data import TrainingData
+from lightning_emorec.types import Batch, Tasks
 
 
-class TextTransformer(GradientBranch):
+class TextTransformer(TranscriptBranch, GradientBranch):
     """Any encoder that transformers' `AutoModel` loads, pooled, a hidden layer, and a linear head a task.
 
     Args:
@@ -29,10 +27,6 @@ class TextTransformer(GradientBranch):
         weights_from: `pretrained` loads them; `config` takes the architecture alone, with random weights, and
             then `weights` may also be a bare architecture (`distilbert`), which needs no file at all.
         config_overrides: With `config`: sizes that replace its own, by the config's own names.
-        transcript: Where the text comes from: `whisper`, the corpus's `reference`, or a `file`.
-        whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
-        transcript_file: A CSV with the columns clip and text, for `transcript: file`.
-        context_s: Pad clips to this and not to 30 s before Whisper hears them: faster, less faithful.
         pooling: `mean` over a text's tokens, or its first token (`cls`).
         max_tokens: Longer texts lose their beginning.
         train: What is trained of the encoder: nothing (`head`), its `top` layers, or `all`.
@@ -41,15 +35,10 @@ class TextTransformer(GradientBranch):
         dropout: Before the heads.
         encoder_lr: Peak learning rate of the encoder's top layer.
         layer_decay: Factor of the learning rate from each layer to the one below it.
-        loss_weights: Task name -> factor of its loss; a task that is not named weighs 1.
         label_smoothing: Share of the target that is spread over all classes.
-        class_weights: Weigh each class by the inverse of its share of the training clips.
-        lr: Peak learning rate of what is not pretrained: hidden layer and heads.
         weight_decay: Of matrices.
         warmup_epochs: Epochs of linear rise to the learning rates; may be a fraction.
-
-    Raises:
-        EmorecError: An argument out of range.
+        recipe: As `TranscriptBranch` and `GradientBranch`; `lr` is that of hidden layer and heads.
     """
 
     def __init__(
@@ -58,10 +47,6 @@ class TextTransformer(GradientBranch):
         weights: str = "distilbert-base-uncased",
         weights_from: WeightsFrom = "pretrained",
         config_overrides: dict[str, int] | None = None,
-        transcript: TranscriptSource = "whisper",
-        whisper: str | None = None,
-        transcript_file: str | None = None,
-        context_s: float | None = None,
         pooling: Literal["mean", "cls"] = "mean",
         max_tokens: int = 128,
         train: Trained = "top",
@@ -70,34 +55,26 @@ class TextTransformer(GradientBranch):
         dropout: float = 0.2,
         encoder_lr: float = 5e-5,
         layer_decay: float = 0.9,
-        loss_weights: dict[str, float] | None = None,
         label_smoothing: float = 0.0,
-        class_weights: bool = False,
-        lr: float = 1e-3,
         weight_decay: float = 1e-2,
         warmup_epochs: float = 0.2,
+        **recipe: Any,
     ) -> None:
-        super().__init__(tasks, loss_weights, label_smoothing, class_weights, lr, weight_decay, warmup_epochs)
-        for knob, count in {"max_tokens": max_tokens, "top_layers": top_layers, "hidden": hidden}.items():
-            if count < 1:
-                raise EmorecError(f"{knob} of at least 1", f"{count}", f"mend model.init_args.{knob}")
-        if not 0 <= dropout < 1:
-            raise EmorecError("dropout in [0, 1)", f"{dropout}", "mend model.init_args.dropout")
-        for knob, factor in {"encoder_lr": encoder_lr, "layer_decay": layer_decay}.items():
-            if not 0 < factor <= 1:
-                raise EmorecError(f"{knob} in (0, 1]", f"{factor}", f"mend model.init_args.{knob}")
+        super().__init__(
+            tasks,
+            label_smoothing=label_smoothing,
+            weight_decay=weight_decay,
+            warmup_epochs=warmup_epochs,
+            **recipe,
+        )
+        check_at_least(1, max_tokens=max_tokens, top_layers=top_layers, hidden=hidden)
+        check_shares(dropout=dropout)
+        check_factors(encoder_lr=encoder_lr, layer_decay=layer_decay)
         self.weights = TextWeights(weights, weights_from, config_overrides)
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.text = PretrainedText(hidden, pooling, max_tokens, train, top_layers)
-        self.dropout = nn.Dropout(dropout)
-        self.embed_size = hidden
-        self.heads = nn.ModuleDict({task: nn.Linear(hidden, len(classes)) for task, classes in tasks.items()})
-
-    @classmethod
-    def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
-        """The transcript that these arguments ask for."""
-        return [transcript_of(init_args)]
+        self.add_heads(hidden, dropout)
 
     @classmethod
     def check_available(cls, init_args: Mapping[str, Any]) -> None:
@@ -106,32 +83,27 @@ class TextTransformer(GradientBranch):
         Raises:
             UnavailableError: They cannot.
         """
+        given = cls.with_defaults(init_args)
         names = ("weights", "weights_from", "config_overrides")
-        TextWeights(*(init_args[name] for name in names)).check_available()
+        TextWeights(*(given[name] for name in names)).check_available()
         super().check_available(init_args)
 
-    @cached_property
-    def text_key(self) -> str:
-        """Key of the transcript in `Batch.features`; kept, since it costs a look at the disk."""
-        return self.features[0].key
-
-    def learn_from_training(self, features: Mapping[str, Sequence[Value]]) -> None:
-        """Load the encoder; a bare architecture learns its word pieces from the training transcripts.
+    def learn_from_training(self, training: TrainingData) -> None:
+        """Learn class weights, and load the encoder; a bare architecture learns its word pieces from the transcripts.
 
         Raises:
             EmorecError: It cannot be had, or is no encoder of text.
         """
-        (transcript,) = self.features
-        self.text.learn(self.weights, cast("list[str]", transcript.collate(features[transcript.key])))
+        super().learn_from_training(training)
+        self.text.learn(self.weights, training.collated(self.transcript))
 
-    def forward(self, batch: Batch) -> Logits:
-        """Logits of each task, (batch, classes), from the transcripts alone."""
-        states = self.dropout(self.embed(batch))
-        return {task: head(states) for task, head in self.heads.items()}
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The tokens of the transcripts."""
+        return self.text.tokenise(self.texts(batch))
 
-    def embed(self, batch: Batch) -> Tensor:
+    def encode(self, tokens: Tensor, inside: Tensor) -> Tensor:
         """(batch, embed_size): the hidden layer over the encoder."""
-        return torch.tanh(self.text(cast("list[str]", batch.features[self.text_key])))
+        return torch.tanh(self.text(tokens, inside))
 
     def rate_of(self, name: str) -> float:
         """Lower for each layer further down (ULMFiT: Howard & Ruder 2018), the embeddings lowest."""

@@ -1,21 +1,34 @@
-"""Linear functions of the TF-IDF of word and character n-grams."""
+"""Linear functions of the TF-IDF of a transcript's word and character n-grams: a support vector machine."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import count
-from typing import Any
+from dataclasses import dataclass
+from itertools import accumulate, count
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import FeatureUnion
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
+from lightning_emorec.branches.calibrated import calibrate, held_out_scores, temper
+from lightning_emorec.branches.checks import check_above_zero, check_at_least
+from lightning_emorec.branches.closed_form import PerTaskBranch
+from lightning_emorec.branches.transcript import TranscriptBranch
 from lightning_emorec.branches.vocabulary import tokenise
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.training_data import LabelledClips, TrainingData
+from lightning_emorec.types import Batch, Logits, Tasks
+
+Array = NDArray[np.float64]
+
+CALIBRATIONS = {"temperature": temper, "multinomial": calibrate}
 
 
 class TfidfLinear(nn.Module):
@@ -68,17 +81,16 @@ class TfidfLinear(nn.Module):
         self.columns.weight.copy_(torch.from_numpy(weight))
         self.bias.copy_(torch.from_numpy(bias))
 
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """(texts, outputs): the bias alone where no term of a text is known."""
-        found, counts, blocks, starts = self._count(texts)
-        values = (1 + counts.log()) * self.columns.idf[found]  # (terms of all texts,)
-        squares = values.new_zeros(len(texts) * len(self._analyse))
+    def forward(self, columns: Tensor, counts: Tensor, blocks: Tensor, starts: Tensor) -> Tensor:
+        """(texts, outputs), of what `count` gives: the bias alone where no term of a text is known."""
+        values = (1 + counts.log()) * self.columns.idf[columns]  # (terms of all texts,)
+        squares = values.new_zeros(len(starts) * len(self._analyse))
         lengths = squares.index_add(0, blocks, values.square()).sqrt()  # (texts * vectorisers,)
         values = values / lengths[blocks]
-        sums = embedding_bag(found, self.columns.weight, starts, mode="sum", per_sample_weights=values)
+        sums = embedding_bag(columns, self.columns.weight, starts, mode="sum", per_sample_weights=values)
         return sums + self.bias
 
-    def _count(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def count(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Columns and counts of the known terms, the vector each is part of, and where each text starts."""
         columns: list[int] = []
         counts: list[int] = []
@@ -91,10 +103,11 @@ class TfidfLinear(nn.Module):
                 columns += found.keys()
                 counts += found.values()
                 blocks += [row * len(self._analyse) + number] * len(found)
-        whole = [
-            torch.tensor(of, dtype=torch.long, device=self.bias.device) for of in (columns, blocks, starts)
-        ]
-        return whole[0], torch.tensor(counts).to(self.bias), whole[1], whole[2]
+        places = {"columns": columns, "blocks": blocks, "starts": starts}
+        made = {
+            name: torch.tensor(of, dtype=torch.long, device=self.bias.device) for name, of in places.items()
+        }
+        return {**made, "counts": torch.tensor(counts).to(self.bias)}
 
     def get_extra_state(self) -> dict[str, Any]:
         """The terms of each vectoriser, in the order of their columns."""
@@ -120,3 +133,106 @@ class _Columns(nn.Module):
         super().__init__()
         self.register_buffer("idf", torch.zeros(terms))
         self.register_buffer("weight", torch.zeros(terms, outputs))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Texts of the training clips, their terms as a sparse matrix, and what made it."""
+
+    texts: NDArray[Any]
+    terms: Any
+    vectorisers: FeatureUnion
+
+
+class TfidfSvc(TranscriptBranch, PerTaskBranch):
+    """TF-IDF of word and character n-grams, a linear SVC a task, and its scores calibrated into logits.
+
+    The scores that it is calibrated on come from training actors whom the scoring machine was not fitted on; then
+    it is fitted again on all of them. Scores and calibration are both linear, so one map is kept.
+
+    Args:
+        tasks: Task name -> class names.
+        word_ngrams: The longest word n-gram.
+        char_ngrams: The longest character n-gram; the shortest has 2.
+        min_count: A term in fewer training texts is not known.
+        c: Inverse strength of the SVC's ridge.
+        class_weights: Weigh each class by the inverse of its share of the training clips.
+        calibration: `temperature` scales the scores and keeps what the SVC predicts; `multinomial` is a
+            logistic regression over them, which knows better how frequent the classes are.
+        folds: Groups of training actors that are held out in turn for the calibration.
+        recipe: As `TranscriptBranch`.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        word_ngrams: int = 2,
+        char_ngrams: int = 5,
+        min_count: int = 2,
+        c: float = 0.1,
+        class_weights: bool = True,
+        calibration: Literal["temperature", "multinomial"] = "temperature",
+        folds: int = 5,
+        **recipe: Any,
+    ) -> None:
+        super().__init__(tasks, **recipe)
+        check_at_least(1, word_ngrams=word_ngrams, min_count=min_count)
+        check_at_least(2, char_ngrams=char_ngrams, folds=folds)
+        check_above_zero(c=c)
+        self.linear = TfidfLinear(sum(map(len, tasks.values())), word_ngrams, char_ngrams, min_count)
+        self.min_count = min_count
+        self.c = c
+        self.class_weights = class_weights
+        self.calibration = calibration
+        self.folds = folds
+
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The counted terms of the transcripts."""
+        return self.linear.count(self.texts(batch))
+
+    def net(self, **counted: Tensor) -> Logits:
+        """Logits of each task, (batch, classes)."""
+        rows: Tensor = self.linear(**counted)
+        ends = list(accumulate(map(len, self.tasks.values())))
+        return dict(zip(self.tasks, rows.tensor_split(ends[:-1], dim=1), strict=True))
+
+    def solve(self, training: TrainingData) -> None:
+        """Learn the terms of the training transcripts, and a calibrated machine for each task.
+
+        Raises:
+            EmorecError: No term is frequent enough, or all clips are of one actor.
+        """
+        try:
+            super().solve(training)
+        except ValueError as error:  # scikit-learn's way to say that a vocabulary is empty
+            expected = f"terms in at least {self.min_count} training transcripts"
+            raise EmorecError(expected, str(error), "lower model.init_args.min_count") from error
+
+    def learn_rows(self, training: TrainingData) -> _Rows:
+        """Learn the terms."""
+        texts = np.array(training.collated(self.transcript), dtype=object)
+        vectorisers = self.linear.vectorisers()
+        return _Rows(texts, vectorisers.fit_transform(texts), vectorisers)
+
+    def solve_task(self, rows: _Rows, labelled: LabelledClips) -> tuple[Array, Array]:
+        """(terms, classes) and (classes,): an SVC and its calibration in one linear map."""
+        texts, terms = rows.texts[labelled.places], rows.terms[labelled.places]
+        found, classes = labelled.labels, labelled.classes
+        present = np.unique(found)
+        if len(present) < 2:
+            return np.zeros((terms.shape[1], classes)), calibrate(np.zeros((len(found), classes)), found)[1]
+        machine = LinearSVC(C=self.c, class_weight="balanced" if self.class_weights else None, random_state=0)
+        pipeline = make_pipeline(self.linear.vectorisers(), machine)
+        scores = held_out_scores(pipeline, texts, found, list(labelled.actors), classes, self.folds)
+        scale, shift = CALIBRATIONS[self.calibration](scores, found)  # (classes, classes), (classes,)
+        machine.fit(terms, found)
+        both = [-1, 1] if len(present) == 2 else [1]  # of two classes scikit-learn keeps the second's row
+        weight, bias = np.zeros((classes, terms.shape[1])), np.zeros(classes)
+        weight[present] = np.concatenate([sign * machine.coef_ for sign in both])
+        bias[present] = np.concatenate([sign * machine.intercept_ for sign in both])
+        return (scale @ weight).T, scale @ bias + shift
+
+    def take(self, rows: _Rows, solved: dict[str, tuple[Array, Array]]) -> None:
+        """Keep the terms and the linear maps of all tasks, side by side."""
+        weights, biases = zip(*solved.values(), strict=True)
+        self.linear.take(rows.vectorisers, np.concatenate(weights, axis=1), np.concatenate(biases))

@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import linear
 
 from lightning_emorec.branches.calibrated import calibrate
-from lightning_emorec.branches.closed_form import ClosedFormBranch
-from lightning_emorec.branches.transcript_args import transcript_of
-from lightning_emorec.dataset import labels
-from lightning_emorec.errors import EmorecError
-from lightning_emorec.features import Feature, TranscriptSource, VaderScores
+from lightning_emorec.branches.checks import check_above_zero
+from lightning_emorec.branches.closed_form import PerTaskBranch
+from lightning_emorec.branches.transcript import TranscriptBranch
+from lightning_emorec.features import Feature, VaderScores
 from lightning_emorec.features.vader import VADER_SCORES
-from lightning_emorec.types import UNLABELLED, Batch, Logits, Tasks
+from lightning_emorec.training_data import LabelledClips, TrainingData
+from lightning_emorec.types import Batch, Logits, Tasks
+
+Array = NDArray[np.float64]
 
 
-class Vader(ClosedFormBranch):
+class Vader(TranscriptBranch, PerTaskBranch):
     """VADER's four scores of a transcript, standardised, and a multinomial logistic regression a task.
 
     Args:
         tasks: Task name -> class names.
-        transcript: Where the text comes from: `whisper`, the corpus's `reference`, or a `file`.
-        whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
-        transcript_file: A CSV with the columns clip and text, for `transcript: file`.
-        context_s: Pad clips to this and not to 30 s before Whisper hears them: faster, less faithful.
         c: Inverse strength of the regression's ridge.
-
-    Raises:
-        EmorecError: An argument out of range.
+        recipe: As `TranscriptBranch`.
     """
 
-    def __init__(
-        self,
-        tasks: Tasks,
-        transcript: TranscriptSource = "whisper",
-        whisper: str | None = None,
-        transcript_file: str | None = None,
-        context_s: float | None = None,
-        c: float = 1.0,
-    ) -> None:
-        super().__init__(tasks)
-        if c <= 0:
-            raise EmorecError("a positive c", f"{c}", "mend model.init_args.c")
+    def __init__(self, tasks: Tasks, c: float = 1.0, **recipe: Any) -> None:
+        super().__init__(tasks, **recipe)
+        check_above_zero(c=c)
         self.c = c
         self.register_buffer("mean", torch.zeros(len(VADER_SCORES)))
         self.register_buffer("deviation", torch.ones(len(VADER_SCORES)))
@@ -57,34 +44,35 @@ class Vader(ClosedFormBranch):
 
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
-        """The scores of the transcript that these arguments ask for."""
-        return [VaderScores(transcript_of(init_args))]
+        """The scores of the transcript."""
+        return [VaderScores(cls.transcript_of(init_args))]
 
-    @cached_property
-    def scores_key(self) -> str:
-        """Key of the scores in `Batch.features`; kept, since it costs a look at the disk."""
-        return self.features[0].key
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """The scores, (batch, 4)."""
+        return {"scores": cast(Tensor, batch.features[self.feature_keys[0]])}
 
-    def forward(self, batch: Batch) -> Logits:
-        """Logits of each task, (batch, classes), from the transcripts alone."""
-        scores = self._standard(cast(Tensor, batch.features[self.scores_key]))  # (batch, 4)
+    def net(self, scores: Tensor) -> Logits:
+        """Logits of each task, (batch, classes)."""
+        standard = self._standard(scores)
         return {
-            task: linear(scores, self.get_buffer(f"weight_{task}"), self.get_buffer(f"bias_{task}"))
+            task: linear(standard, self.get_buffer(f"weight_{task}"), self.get_buffer(f"bias_{task}"))
             for task in self.tasks
         }
 
-    def solve(self) -> None:
-        """Learn the scores' mean and deviation, and a regression for each task, from the training clips."""
-        (feature,) = self.features
-        scores = cast(Tensor, feature.collate(self.data.training_features()[feature.key]))  # (clips, 4)
+    def learn_rows(self, training: TrainingData) -> Array:
+        """Learn the scores' mean and deviation, and standardise them: (clips, 4)."""
+        scores: Tensor = training.collated(self.features[0])
         self.get_buffer("mean").copy_(scores.mean(0))
         self.get_buffer("deviation").copy_(scores.std(0, correction=0).clamp(min=1e-6))
-        standard = self._standard(scores.to(self.device)).cpu().double().numpy()
-        clips = self.data.usable("train")
-        for task, classes in self.tasks.items():
-            found = np.array([labels(clip, self.tasks)[task] for clip in clips])
-            known = found != UNLABELLED
-            weight, bias = calibrate(standard[known], found[known], self.c, len(classes))
+        return cast(Array, self._standard(scores.to(self.device)).cpu().double().numpy())
+
+    def solve_task(self, rows: Array, labelled: LabelledClips) -> tuple[Array, Array]:
+        """Weights and biases of a regression."""
+        return calibrate(rows[labelled.places], labelled.labels, self.c, labelled.classes)
+
+    def take(self, rows: Array, solved: dict[str, tuple[Array, Array]]) -> None:
+        """Keep weights and biases."""
+        for task, (weight, bias) in solved.items():
             self.get_buffer(f"weight_{task}").copy_(torch.from_numpy(weight))
             self.get_buffer(f"bias_{task}").copy_(torch.from_numpy(bias))
 

@@ -20,6 +20,7 @@ PADDING, UNKNOWN, EMPTY = 0, 1, 2
 """Rows of the embedding that are no word: after a text's end, a word unseen in training, no text at all."""
 
 _SPECIAL = 3
+_FIX = "set model.init_args.glove"
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
 
 
@@ -124,14 +125,14 @@ def read_glove(path: Path, words: Sequence[str]) -> dict[str, Tensor]:
                 if word in wanted:
                     vectors[word] = torch.tensor([float(field) for field in fields[-width:]])
     except OSError as error:
-        raise EmorecError("a GloVe text file", f"{path}: {error.strerror}", "mend glove") from error
+        raise EmorecError("a GloVe text file", f"{path}: {error.strerror}", _FIX) from error
     except ValueError as error:
         raise _malformed(path, str(error)) from error
     if not vectors:
-        raise EmorecError("vectors of the training clips' words", f"none of them in {path}", "mend glove")
+        raise EmorecError("vectors of the training clips' words", f"none of them in {path}", _FIX)
     log.info("%d of %d words have a vector in %s", len(vectors), len(words), path)
     return vectors
 
 
 def _malformed(path: Path, reason: str) -> EmorecError:
-    return EmorecError("a word and equally many numbers on each line", f"{path}: {reason}", "mend glove")
+    return EmorecError("a word and equally many numbers on each line", f"{path}: {reason}", _FIX)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.pooling import frame_mask
-from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, linear_maps
-from lightning_emorec.branches.tuning import Tuning
+from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, Tuning, linear_maps
 from lightning_emorec.features.whisper_context import SHORTEST, WINDOW, frames_of, log_mel
+from lightning_emorec.features.whisper_states import layer_states
 from lightning_emorec.features.whisper_weights import WhisperWeights
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ class WhisperSpeech(PretrainedSpeech):
     """States after each layer of Whisper's encoder, in frames of 20 ms.
 
     The library's own encoder insists on 30 s. Here the context of each clip ends shortly after it, as in
-    `WhisperStates`, and attention is masked, so that padding has no influence. Only the first 30 s are heard.
+    `WhisperStates`, and attention is masked, so that padding has no influence. Only the first 30 s are read.
 
     Args:
         weights: Whose encoder to take.
-        margin_s: Silence that is heard after a clip's end; None fills the window of 30 s.
+        margin_s: Silence after a clip's end; None fills the window of 30 s.
         tuning: What is trained of it.
     """
 
@@ -48,21 +48,19 @@ class WhisperSpeech(PretrainedSpeech):
         """
         self._take_encoder(self.weights.load().encoder)
 
-    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def inputs(self, audio: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """Spectra of all clips, the frames that are the clip's own, and a mask of contexts that differ in length."""
+        mels = cast("AudioEncoder", self.encoder).conv1.in_channels
+        spectra, context = self._spectra(audio, lengths.clamp(max=WINDOW), mels)
+        made = {"spectra": spectra, "frames": frames_of(lengths.clamp(SHORTEST, WINDOW))}
+        mask = frame_mask(context, spectra.shape[2] // 2)[:, None, None]  # (batch, 1, 1, frames)
+        return made if bool(mask.all()) else {**made, "mask": mask}
+
+    def forward(self, spectra: Tensor, frames: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(batch, frames, layers, width), and (batch,) the frames that are the clip's own."""
         encoder = cast("AudioEncoder", self.encoder)
-        samples = lengths.clamp(SHORTEST, WINDOW)
-        spectra, heard = self._spectra(audio, lengths.clamp(max=WINDOW), encoder.conv1.in_channels)
         # What is frozen records no graph, since nothing below the first trained weight requires grad.
-        states = gelu(encoder.conv2(gelu(encoder.conv1(spectra)))).transpose(1, 2)  # (batch, frames, width)
-        states = states + encoder.positional_embedding[: states.shape[1]]
-        own = frame_mask(heard, states.shape[1])[:, None, None]  # (batch, 1, 1, frames)
-        mask = None if bool(own.all()) else own
-        made = []
-        for block in encoder.blocks:
-            states = _attend(block, states, mask)
-            made.append(states)
-        frames = frames_of(samples)
+        made = layer_states(encoder, spectra, lambda block, states: _attend(block, states, mask))
         return torch.stack(made, dim=2)[:, : int(frames.max())], frames
 
     def layers(self) -> Sequence[nn.Module]:
@@ -106,8 +104,8 @@ class WhisperSpeech(PretrainedSpeech):
                 log_mel(row[:length], self.margin_s, mels).T
                 for row, length in zip(audio.float(), lengths.tolist(), strict=True)
             ]
-        heard = torch.tensor([len(row) // 2 for row in rows], device=audio.device)
-        return pad_sequence(rows, batch_first=True).transpose(1, 2), heard
+        context = torch.tensor([len(row) // 2 for row in rows], device=audio.device)
+        return pad_sequence(rows, batch_first=True).transpose(1, 2), context
 
 
 def _attend(block: ResidualAttentionBlock, states: Tensor, mask: Tensor | None) -> Tensor:

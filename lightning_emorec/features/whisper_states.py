@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
@@ -32,7 +32,7 @@ from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
     from whisper import Whisper
-    from whisper.model import AudioEncoder
+    from whisper.model import AudioEncoder, ResidualAttentionBlock
 
 Sound = NDArray[np.float32]
 
@@ -118,7 +118,8 @@ class WhisperStates(Feature):
 
     def _window_states(self, model: Whisper, window: Tensor) -> Tensor:
         mel = log_mel(window.to(model.device), self.margin_s, model.dims.n_mels)  # (mels, 2 * frames)
-        return _layers(model.encoder, mel)[:, : frames_of(len(window))]
+        states = torch.cat(layer_states(model.encoder, mel[None]))  # (layers, frames, width)
+        return states[:, : frames_of(len(window))]
 
 
 class WhisperStateStatistics(WhisperStates):
@@ -246,15 +247,28 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
     return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
 
 
-def _layers(encoder: AudioEncoder, mel: Tensor) -> Tensor:
-    """(layers, frames, width) from (mels, 2 * frames); `encoder` itself insists on 30 s and gives only the last."""
-    states = gelu(encoder.conv2(gelu(encoder.conv1(mel[None])))).transpose(1, 2)  # (1, frames, width)
+def layer_states(
+    encoder: AudioEncoder,
+    spectra: Tensor,
+    run_block: Callable[[ResidualAttentionBlock, Tensor], Tensor] = lambda block, states: block(states),
+) -> list[Tensor]:
+    """States after each layer; `encoder` itself insists on 30 s and gives only the last.
+
+    Args:
+        encoder: Whisper's.
+        spectra: (batch, mels, 2 * frames).
+        run_block: Runs a block on (batch, frames, width).
+
+    Returns:
+        (batch, frames, width) of each layer, the lowest first.
+    """
+    states = gelu(encoder.conv2(gelu(encoder.conv1(spectra)))).transpose(1, 2)
     states = states + encoder.positional_embedding[: states.shape[1]]
     made = []
     for block in encoder.blocks:
-        states = block(states)
-        made.append(states[0])
-    return torch.stack(made)
+        states = run_block(cast("ResidualAttentionBlock", block), states)
+        made.append(states)
+    return made
 
 
 def _statistics(states: Tensor) -> Tensor:

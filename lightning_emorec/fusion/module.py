@@ -22,6 +22,7 @@ from lightning_emorec.branches import (
     resolve_spec,
     spec_of,
 )
+from lightning_emorec.branches.joint import branches_in, inputs_of, joined_inputs
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
@@ -31,6 +32,7 @@ from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.metrics import Scores, score_part
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file
+from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import Batch, Logits, Part, Tasks
 
 
@@ -53,10 +55,9 @@ class FusionModule(ClosedFormBranch):
     Attributes:
         across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned
             from the others; empty before validation, and where there is one actor.
-
-    Raises:
-        EmorecError: No branches, or a branch whose spec is wrong.
     """
+
+    seed_name = "lightning_emorec.fusion.FusionModule"
 
     def __init__(
         self,
@@ -90,19 +91,15 @@ class FusionModule(ClosedFormBranch):
         self.hparams.update(overrides=None)  # applied to the branches' configs before this is built
 
     def use_trained(self, folders: Mapping[str, Path]) -> None:
-        """Take the weights, and the logits where they are kept, of these branches; leave the others out.
-
-        Args:
-            folders: Branch name -> run folder of the branch.
-        """
+        """Take weights, and kept logits, of these branches from their run folders; leave the others out."""
         self._folders = dict(folders)
         self._keep({name: self.specs[name] for name in folders})
 
     def _keep(self, specs: dict[str, Any]) -> None:
         self.specs = specs
         self.hparams["branches"] = specs
-        hears_nothing = all(branch_class(spec).hears == "nothing" for spec in specs.values())
-        self.hears = "nothing" if hears_nothing else "plain"
+        without_audio = all(branch_class(spec).audio_input == "none" for spec in specs.values())
+        self.audio_input = "none" if without_audio else "plain"
         self.fitted.needs_audio = {name: needs_audio(spec) for name, spec in specs.items()}
 
     @property
@@ -141,6 +138,15 @@ class FusionModule(ClosedFormBranch):
             results.pop("train", None)
             results.pop("test", None)
 
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of each branch, after its name and a dot."""
+        return joined_inputs(self.branches, batch)
+
+    def net(self, **inputs: Tensor) -> Logits:
+        """Fused log-probabilities of clips that all branches can take."""
+        made = {name: of.net(**inputs_of(name, inputs)) for name, of in branches_in(self.branches)}
+        return self.fitted.fuse(made, self.rule_name)
+
     def forward(self, batch: Batch) -> Logits:
         """Fused log-probabilities of each task, (batch, classes)."""
         logits = {}
@@ -163,7 +169,7 @@ class FusionModule(ClosedFormBranch):
         """Rule name -> fused logits of a part that has been evaluated."""
         return self.fuse_parts(self._parts(part))
 
-    def solve(self) -> None:
+    def solve(self, training: TrainingData) -> None:
         """Fit every rule on the branch logits of the validation clips."""
         self._take_kept("val")
         if self._pending("val"):

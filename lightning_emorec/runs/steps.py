@@ -54,14 +54,14 @@ class Clock:
         self._started = now
 
 
-def seed_run(seed: int, class_path: str) -> None:
+def seed_run(seed: int, name: str) -> None:
     """Seed all generators before a model is built.
 
     Args:
         seed: Of the run.
-        class_path: Of the model: different models of one run begin from different draws.
+        name: `seed_name` of the model: different models of one run begin from different draws.
     """
-    seed_everything(draw_seed(seed, 0, class_path) % 2**32, workers=True, verbose=False)
+    seed_everything(draw_seed(seed, 0, name) % 2**32, workers=True, verbose=False)
 
 
 def place_checkpoints(checkpoint: Namespace, folder: Path, data: EmotionDataModule) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -78,18 +77,7 @@ def fitted(name: str, data: EmotionDataModule, tmp_path: Path) -> Branch:
 
 
 def batch_of(branch: Branch, data: EmotionDataModule, size: int) -> Batch:
-    data.batch_size = size
-    branch.trainer = cast(
-        Trainer,
-        SimpleNamespace(
-            lightning_module=branch,
-            world_size=1,
-            global_rank=0,
-            datamodule=data,
-            strategy=SimpleNamespace(root_device=torch.device("cpu")),
-        ),
-    )
-    data.trainer = branch.trainer
+    data.batch_size, data.needs = size, branch.needs
     return next(iter(data.val_dataloader()))  # type: ignore[arg-type]
 
 
@@ -114,7 +102,7 @@ def test_logits_have_a_row_a_clip_and_a_column_a_class(fitted: Branch, data: Emo
 
 
 def test_an_embedding_is_as_wide_as_the_branch_says(fitted: Branch, data: EmotionDataModule) -> None:
-    if type(fitted).embed is Branch.embed:
+    if type(fitted).encode is Branch.encode:
         pytest.skip("does not embed")
     with torch.no_grad():
         assert fitted.embed(batch_of(fitted, data, 5)).shape == (5, fitted.embed_size)
@@ -158,6 +146,27 @@ def test_the_gradient_reaches_every_trainable_parameter(fitted: Branch, data: Em
     loss.backward()
     dead = [key for key, weight in fitted.named_parameters() if weight.requires_grad and weight.grad is None]
     assert not dead
+
+
+def test_the_network_reads_tensors_alone_and_gives_what_the_branch_gives(
+    fitted: Branch, data: EmotionDataModule
+) -> None:
+    batch = batch_of(fitted, data, 5)
+    inputs = fitted.inputs(batch)
+    assert all(isinstance(values, Tensor) for values in inputs.values())
+    with torch.no_grad():
+        torch.testing.assert_close(fitted.net(**inputs), fitted(batch), rtol=0, atol=0)
+
+
+def test_a_branch_learns_without_a_trainer(name: str, data: EmotionDataModule) -> None:
+    branch = build_branch(spec(name), TASKS)
+    data.needs = branch.needs
+    data.prepare_data()
+    branch.learn_from_training(data.training_data())
+    if isinstance(branch, ClosedFormBranch):
+        branch.solve(data.training_data())
+    made = logits(branch.eval(), data, 5)
+    assert all(rows.isfinite().all() for rows in made.values())
 
 
 def test_features_are_known_without_building_the_branch(name: str, fitted: Branch) -> None:

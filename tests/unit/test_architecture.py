@@ -16,8 +16,8 @@ TESTS = Path(__file__).parents[1]
 
 STAGES = """
     errors installation renamed config_loader types atomic_write locks progress nested run_paths corpora splits audio
-    augment features dataset datamodule part_logits metrics branches fusion inference jobs distributed loggers callbacks
-    runs evaluation commands cli __main__
+    augment features dataset training_data datamodule part_logits metrics branches fusion inference jobs distributed
+    loggers callbacks runs evaluation commands cli __main__
 """.split()  # noqa: SIM905 - the design's own line
 
 LONGEST_FILE = 300

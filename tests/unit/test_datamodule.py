@@ -12,6 +12,7 @@ from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import FeatureReader, ReferenceTranscript, Value
 from lightning_emorec.splits import ActorLists
+from lightning_emorec.training_data import ModelNeeds
 from lightning_emorec.types import Batch, Clip
 
 CLASSES = ["low", "middle", "high"]
@@ -35,7 +36,7 @@ def test_parts_hold_the_actors_of_the_split(tones: Path) -> None:
     data = module(tones)
     assert {clip.actor for clip in data.clips("train")} == {"1", "2", "3", "4"}
     assert {clip.actor for clip in data.clips("test")} == {"6"}
-    assert data.class_counts("train", "pitch") == [12, 12, 12]
+    assert data.training_data().class_counts("pitch") == [12, 12, 12]
 
 
 def test_the_number_of_workers_does_not_change_a_batch(tones: Path) -> None:
@@ -62,7 +63,7 @@ def test_balanced_batches_hold_as_many_of_a_rare_class(tones: Path) -> None:
     data = module(tones, balance="classes")
     rare = data.clips("train")
     data.parts.train[:] = [clip for clip in rare if clip.labels["pitch"] != "low" or "-0" in clip.id]
-    counts = data.class_counts("train", "pitch")
+    counts = data.training_data().class_counts("pitch")
     drawn = torch.cat(
         [batch.labels["pitch"] for epoch in range(20) for batch in _epoch(data, epoch)]
     ).bincount()
@@ -80,8 +81,8 @@ def test_features_of_training_clips_are_read_when_they_are_asked_for(
     tones: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = module(tones)
-    monkeypatch.setattr(data, "_features", lambda: [ReferenceTranscript()])
-    (values,) = data.training_features().values()
+    data.needs = ModelNeeds([ReferenceTranscript()])
+    (values,) = data.training_data().features.values()
     read: list[str] = []
     value = FeatureReader.value
 

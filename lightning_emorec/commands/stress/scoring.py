@@ -78,7 +78,7 @@ def modalities(branch: Branch) -> set[Modality]:
     found: set[Modality] = set()
     if any(texts):
         found.add("text")
-    if branch.hears != "nothing" or not all(texts):
+    if branch.audio_input != "none" or not all(texts):
         found.add("audio")
     return found
 

@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_emorec.branches.descriptors import DescriptorsBranch
-from lightning_emorec.branches.descriptors_cnn import DescriptorsCnn
-from lightning_emorec.branches.descriptors_lstm import DescriptorsLstm
+from lightning_emorec.branches.descriptors import DescriptorsBranch, DescriptorsCnn, DescriptorsLstm
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import OpenSmileDescriptors
 from lightning_emorec.types import Batch
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 FEATURE = OpenSmileDescriptors()
@@ -106,7 +105,7 @@ def test_the_gradient_reaches_every_weight_from_a_batch_of_one(kind: Kind) -> No
 def test_descriptors_are_standardised_over_the_frames_of_all_training_clips(kind: Kind) -> None:
     branch = built(kind)
     clips = [clip(5), clip(50) + 10]
-    branch.learn_from_training({FEATURE.key: clips})
+    branch.learn_from_training(training_of(branch, clips))
     torch.testing.assert_close(
         branch.standardiser.mean, torch.from_numpy(np.concatenate(clips).mean(axis=0)), atol=1e-5, rtol=1e-5
     )
@@ -138,7 +137,7 @@ def test_a_branch_learns_when_something_happens(kind: Kind) -> None:
     ("arguments", "complaint"),
     [
         ({"dropout": 1.0}, r"dropout in \[0, 1\); found 1.0"),
-        ({"noise": -1.0}, "noise of 0 or more"),
+        ({"noise": -1.0}, "noise of at least 0"),
         ({"max_frames": 0}, "max_frames of at least 1"),
     ],
 )

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_emorec.branches.functionals_mlp import FunctionalsMlp
+from lightning_emorec.branches.functionals import FunctionalsMlp
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import LibrosaStatistics, OpenSmileFunctionals
 from lightning_emorec.types import Batch
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 
@@ -28,7 +29,7 @@ def batch_of(branch: FunctionalsMlp, values: Tensor, **labels: Tensor) -> Batch:
         torch.zeros(clips, 1),
         torch.zeros(clips, dtype=torch.long),
         labels,
-        {branch.feature_key: values},
+        {branch.feature_keys[0]: values},
     )
 
 
@@ -51,7 +52,7 @@ def test_units_do_not_matter_once_the_training_clips_are_known() -> None:
     made = []
     for clips in (values, values * scale + scale):
         branch = built()
-        branch.learn_from_training({branch.feature_key: list(clips)})
+        branch.learn_from_training(training_of(branch, list(clips)))
         made.append(branch(batch_of(branch, torch.from_numpy(clips)))["emotion"])
     torch.testing.assert_close(made[0], made[1], atol=1e-4, rtol=1e-4)
 

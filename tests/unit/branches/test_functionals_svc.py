@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
@@ -14,9 +12,10 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from lightning_emorec.branches.calibrated import calibrate, decision_scores
-from lightning_emorec.branches.functionals_svc import FunctionalsSvc
+from lightning_emorec.branches.functionals import FunctionalsSvc
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Batch, Clip
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"], "height": ["small", "tall"]}
 DRAW = np.random.default_rng(0)
@@ -44,11 +43,7 @@ def clip_of(number: int) -> Clip:
 
 def solved(clips: list[Clip], **arguments: Any) -> FunctionalsSvc:
     branch = FunctionalsSvc(TASKS, functionals="librosa", **arguments)
-    data = SimpleNamespace(
-        usable=lambda part: clips, training_features=lambda: {branch.feature_key: list(VALUES[: len(clips)])}
-    )
-    branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
-    branch.solve()
+    branch.solve(training_of(branch, list(VALUES[: len(clips)]), clips))
     return branch.eval()
 
 
@@ -67,7 +62,7 @@ def logits(branch: FunctionalsSvc, values: Any) -> dict[str, Tensor]:
             torch.zeros(clips, 1),
             torch.zeros(clips, dtype=torch.long),
             {},
-            {branch.feature_key: rows},
+            {branch.feature_keys[0]: rows},
         )
     )
 

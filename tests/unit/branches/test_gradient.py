@@ -20,18 +20,14 @@ class Linear(GradientBranch):
     """Its logits are its weights."""
 
     def __init__(self, **knobs: Any) -> None:
-        given: dict[str, Any] = {
-            "loss_weights": None,
-            "label_smoothing": 0.0,
-            "class_weights": False,
-            "lr": 0.1,
-        }
-        given |= {"weight_decay": 0.1, "warmup_epochs": 0.0, **knobs}
-        super().__init__(TASKS, **given)
+        super().__init__(TASKS, **{"label_smoothing": 0.0, "lr": 0.1, **knobs})
         self.heads = nn.ParameterDict({task: torch.zeros(len(classes)) for task, classes in TASKS.items()})
 
-    def forward(self, batch: Batch) -> Logits:
-        return {task: head.expand(len(batch.clip_ids), -1) for task, head in self.heads.items()}
+    def inputs(self, batch: Batch) -> dict[str, Tensor]:
+        return {"index": batch.index}
+
+    def net(self, index: Tensor) -> Logits:
+        return {task: head.expand(len(index), -1) for task, head in self.heads.items()}
 
 
 def logits() -> Logits:
@@ -93,7 +89,7 @@ def test_the_weight_of_a_task_that_is_not_there_changes_nothing() -> None:
     ("knobs", "said"),
     [
         ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\)"),
-        ({"lr": 0.0}, "a positive lr"),
+        ({"lr": 0.0}, "lr above 0"),
     ],
 )
 def test_arguments_out_of_range_are_refused(knobs: dict[str, Any], said: str) -> None:

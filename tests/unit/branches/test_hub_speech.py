@@ -11,7 +11,7 @@ from transformers import AutoFeatureExtractor, AutoModel
 
 from lightning_emorec.branches.hub_speech import HubSpeech
 from lightning_emorec.branches.hub_weights import HubWeights
-from lightning_emorec.branches.tuning import Tune, Tuning
+from lightning_emorec.branches.pretrained_speech import Tune, Tuning
 from lightning_emorec.errors import EmorecError, UnavailableError
 from tests.unit.branches.speech_models import LAYERS, WIDTH, save_speech
 from tests.unit.branches.text_models import save_distilbert

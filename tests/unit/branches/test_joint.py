@@ -192,11 +192,11 @@ def test_an_encoder_learns_at_its_own_rate() -> None:
     assert rates["projections.text.1"] == rates["heads.pitch"] == 3e-4
 
 
-def test_it_needs_and_hears_what_its_encoders_do() -> None:
+def test_it_takes_the_features_and_the_audio_that_its_encoders_take() -> None:
     (feature,) = built().features
     assert isinstance(feature, ReferenceTranscript)
-    assert built().hears == "augmented"
-    assert built(encoders={"text": TEXT}).hears == "nothing"
+    assert built().audio_input == "augmented"
+    assert built(encoders={"text": TEXT}).audio_input == "none"
 
 
 def test_a_joint_model_can_be_an_encoder_of_another() -> None:
@@ -279,4 +279,4 @@ def test_arguments_that_make_no_model_are_refused(knobs: dict[str, Any], complai
 def test_a_branch_that_does_not_embed_says_so() -> None:
     branch = build_branch({"class_path": "Vader", "init_args": {"transcript": "reference"}}, TASKS)
     with pytest.raises(EmorecError, match="a branch that can embed; found Vader"):
-        branch.embed(None)  # type: ignore[arg-type]
+        branch.encode()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_emorec.branches import standardiser as module
-from lightning_emorec.branches.standardiser import Standardiser
+from lightning_emorec.branches import readout as module
+from lightning_emorec.branches.readout import Standardiser
 
 
 def learned(rows: list[list[float]]) -> Standardiser:

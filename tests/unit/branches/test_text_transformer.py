@@ -17,6 +17,7 @@ from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import ReferenceTranscript, WhisperTranscript
 from lightning_emorec.types import Batch, Logits
 from tests.unit.branches.text_models import save_distilbert, save_roberta
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 TEXTS = ["Kids are talking by the door.", "dogs!", "", "Leave me alone! Leave me!"]
@@ -30,7 +31,7 @@ def distilbert(tmp_path: Path) -> Path:
 def learned(folder: Path, **arguments: Any) -> TextTransformer:
     torch.manual_seed(0)
     branch = TextTransformer(TASKS, weights=str(folder), transcript="reference", hidden=8, **arguments)
-    branch.learn_from_training({branch.features[0].key: [{"text": text} for text in TEXTS]})
+    branch.learn_from_training(training_of(branch, [{"text": text} for text in TEXTS]))
     return branch.eval()
 
 
@@ -60,7 +61,9 @@ def test_pooled_states_are_the_library_s_own(distilbert: Path, pooling: str) -> 
     states = AutoModel.from_pretrained(distilbert)(input_ids=torch.tensor([[2, 10, 15, 3]])).last_hidden_state
     expected = states.mean(1) if pooling == "mean" else states[:, 0]
     with torch.no_grad():
-        torch.testing.assert_close(branch.text(["dogs!"]), branch.text.projection(expected))
+        torch.testing.assert_close(
+            branch.text(**branch.text.tokenise(["dogs!"])), branch.text.projection(expected)
+        )
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -133,17 +136,17 @@ def test_frozen_parts_do_not_drop_out_while_the_rest_is_trained(distilbert: Path
 
 def test_a_frozen_encoder_reads_each_text_once(distilbert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     branch = learned(distilbert, train="head")
-    read: list[str] = []
+    read: list[int] = []
     pool = branch.text._pool
 
-    def counting(texts: list[str]) -> Tensor:
-        read.extend(texts)
-        return pool(texts)
+    def counting(tokens: Tensor, inside: Tensor) -> Tensor:
+        read.append(len(tokens))
+        return pool(tokens, inside)
 
     monkeypatch.setattr(branch.text, "_pool", counting)
     first = logits(branch, "dogs", "dogs", "me")["sex"]
     assert torch.equal(logits(branch, "me", "dogs", "alone")["sex"][:2], first[[2, 0]])
-    assert read == ["dogs", "me", "alone"]
+    assert read == [2, 1]  # dogs and me, then alone
 
 
 def test_a_tuned_encoder_forgets_what_it_read(distilbert: Path) -> None:

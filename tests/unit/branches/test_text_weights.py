@@ -9,7 +9,7 @@ from huggingface_hub import HfApi, constants
 from transformers import AutoModel
 
 from lightning_emorec.branches import hub_weights
-from lightning_emorec.branches.text_weights import TextWeights
+from lightning_emorec.branches.pretrained_text import TextWeights
 from lightning_emorec.errors import EmorecError, UnavailableError
 from tests.unit.branches.text_models import WORDS, save_distilbert
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -17,6 +15,7 @@ from lightning_emorec.branches import TfidfSvc
 from lightning_emorec.branches.calibrated import held_out_scores
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Batch, Clip
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 SAID = {
@@ -38,11 +37,7 @@ def clips(**replaced: str) -> list[Clip]:
 def solved(training: list[Clip], **arguments: Any) -> TfidfSvc:
     branch = TfidfSvc(TASKS, transcript="reference", **{"min_count": 1, "folds": 4, **arguments})
     values = [{"text": clip.text} for clip in training]
-    data = SimpleNamespace(
-        training_features=lambda: {branch.features[0].key: values}, usable=lambda part: training
-    )
-    branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
-    branch.solve()
+    branch.solve(training_of(branch, values, training))
     return branch
 
 
@@ -125,7 +120,7 @@ def test_training_texts_without_a_frequent_term_are_refused() -> None:
         ({"char_ngrams": 1}, "char_ngrams of at least 2; found 1"),
         ({"min_count": 0}, "min_count of at least 1"),
         ({"folds": 1}, "folds of at least 2"),
-        ({"c": 0.0}, "a positive c"),
+        ({"c": 0.0}, "c above 0"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], complaint: str) -> None:

@@ -13,6 +13,7 @@ from lightning_emorec.branches.transcript_gru import TranscriptGru
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import ReferenceTranscript, TranscriptFile, WhisperTranscript
 from lightning_emorec.types import Batch, Logits
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 TRAINING = ["Kids are talking by the door.", "Dogs are sitting by the door.", "", "Leave me alone!"]
@@ -25,7 +26,7 @@ def built(**arguments: Any) -> TranscriptGru:
 
 def learned(**arguments: Any) -> TranscriptGru:
     branch = built(**arguments)
-    branch.learn_from_training({branch.features[0].key: [{"text": text} for text in TRAINING]})
+    branch.learn_from_training(training_of(branch, [{"text": text} for text in TRAINING]))
     return branch.eval()
 
 
@@ -161,7 +162,7 @@ def test_training_transcripts_without_a_word_bring_a_warning(caplog: pytest.LogC
     branch = built()
     with caplog.at_level(logging.WARNING):
         branch.build_vocabulary(["", "..."])
-    assert "no word is said" in caplog.text
+    assert "no word occurs 1 times" in caplog.text
     assert logits(branch, "", "door")["sex"].isfinite().all()
 
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_emorec.branches.pretrained_speech import linear_maps
-from lightning_emorec.branches.tuning import Tune, Tuning, check_tuning
+from lightning_emorec.branches.pretrained_speech import Tune, Tuning, check_tuning, linear_maps
 from lightning_emorec.errors import EmorecError, UnavailableError
 
 

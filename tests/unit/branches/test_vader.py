@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -17,6 +15,7 @@ from lightning_emorec.branches import Vader
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.vader import vader_scores
 from lightning_emorec.types import Batch, Clip
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "happy"], "sex": ["female", "male"]}
 SAID = {
@@ -35,11 +34,7 @@ NEW = ["I hate this great door", "", "good good good", "bad"]
 def solved(training: list[Clip] = TRAINING, **arguments: Any) -> Vader:
     branch = Vader(TASKS, transcript="reference", **arguments)
     values = [{"text": clip.text} for clip in training]
-    data = SimpleNamespace(
-        training_features=lambda: {branch.features[0].key: values}, usable=lambda part: training
-    )
-    branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
-    branch.solve()
+    branch.solve(training_of(branch, values, training))
     return branch
 
 
@@ -73,5 +68,5 @@ def test_texts_that_all_score_the_same_give_finite_logits() -> None:
 
 
 def test_a_c_that_is_not_positive_is_refused() -> None:
-    with pytest.raises(EmorecError, match="a positive c; found 0"):
+    with pytest.raises(EmorecError, match="c above 0; found 0"):
         Vader(TASKS, c=0.0)

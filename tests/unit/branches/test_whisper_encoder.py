@@ -8,9 +8,10 @@ import torch
 from torch.nn.functional import gelu
 
 from lightning_emorec.branches import WhisperEncoder
-from lightning_emorec.branches.layer_mix import LayerMix
+from lightning_emorec.branches.readout import LayerMix
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Batch
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"]}
 DRAW = np.random.default_rng(0)
@@ -25,7 +26,7 @@ def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def made(**arguments: Any) -> WhisperEncoder:
     torch.manual_seed(0)
     branch = WhisperEncoder(TASKS, width=5, **arguments)
-    branch.learn_from_training({branch.feature_keys[0]: CLIPS})
+    branch.learn_from_training(training_of(branch, CLIPS))
     return branch.eval()
 
 
@@ -90,12 +91,12 @@ def test_a_clip_is_judged_by_the_mean_log_probabilities_of_its_views() -> None:
     torch.testing.assert_close(judged, torch.stack(each).mean(dim=0))
 
 
-def test_training_hears_one_view_of_each_clip_drawn_anew() -> None:
+def test_training_takes_one_view_of_each_clip_drawn_anew() -> None:
     branch = made(views=3, mixup=0.0, noise=0.0, dropout=0.0, label_smoothing=0.0)
     clip = batch_of(branch, CLIPS[0])
     with torch.no_grad():
         drawn = {round(float(branch.training_loss(clip)), 5) for _ in range(40)}
-        views = [branch._classify(view) for view in branch._views(clip)]
+        views = [branch.net(view=view) for view in branch.inputs(clip).values()]
         expected = {round(float(branch.loss(logits, clip.labels)), 5) for logits in views}
     assert drawn == expected
 
@@ -136,11 +137,11 @@ def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None
     [
         ({"width": 0}, "width of at least 1"),
         ({"dropout": 1.0}, "dropout in"),
-        ({"noise": -0.1}, "noise of 0 or more"),
+        ({"noise": -0.1}, "noise of at least 0"),
         ({"step": 0}, "step of at least 1"),
         ({"layers": [0]}, "layers counted from 1"),
         ({"views": 0}, "views of at least 1"),
-        ({"mixup": -0.1}, "mixup of 0 or more"),
+        ({"mixup": -0.1}, "mixup of at least 0"),
         ({"trim_db": 0.0}, "a positive trim_db"),
     ],
 )

@@ -8,7 +8,7 @@ import whisper
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.branches.tuning import Tune, Tuning
+from lightning_emorec.branches.pretrained_speech import Tune, Tuning
 from lightning_emorec.branches.whisper_speech import WhisperSpeech
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.whisper_weights import WhisperWeights
@@ -37,13 +37,17 @@ def noise(seconds: float, seed: int = 0) -> Tensor:
     )
 
 
-def batch(*sounds: Tensor) -> tuple[Tensor, Tensor]:
-    return pad_sequence(list(sounds), batch_first=True), torch.tensor([len(sound) for sound in sounds])
+def states_of(speech: WhisperSpeech, *sounds: Tensor) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(sound) for sound in sounds])
+    made: tuple[Tensor, Tensor] = speech(
+        **speech.inputs(pad_sequence(list(sounds), batch_first=True), lengths)
+    )
+    return made
 
 
 def test_in_full_context_the_states_are_those_of_the_library(checkpoint: str) -> None:
     sounds = noise(0.51), noise(0.3, 1)
-    states, frames = speech_of(checkpoint, margin_s=None)(*batch(*sounds))
+    states, frames = states_of(speech_of(checkpoint, margin_s=None), *sounds)
     assert states.shape == (2, 26, LAYERS, WIDTH)  # a frame is 20 ms, and the last one is begun
     assert frames.tolist() == [26, 15]
     library = whisper.load_model(checkpoint)
@@ -66,22 +70,22 @@ def test_in_full_context_the_states_are_those_of_the_library(checkpoint: str) ->
 def test_longer_clips_in_the_batch_change_nothing(checkpoint: str, margin_s: float, tune: Tune) -> None:
     speech = speech_of(checkpoint, margin_s, tune)
     sounds = [noise(0.3), noise(1.1, 1), noise(0.05, 2), noise(0.7001, 3)]
-    together, frames = speech(*batch(*sounds))
+    together, frames = states_of(speech, *sounds)
     assert frames.tolist() == [15, 55, 5, 36]
     for row, own, sound in zip(together, frames.tolist(), sounds, strict=True):
-        torch.testing.assert_close(row[:own], speech(*batch(sound))[0][0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(row[:own], states_of(speech, sound)[0][0], atol=1e-5, rtol=1e-4)
 
 
 def test_only_the_first_half_minute_is_heard(checkpoint: str) -> None:
     speech = speech_of(checkpoint)
-    states, frames = speech(*batch(sound := noise(30.5)))
+    states, frames = states_of(speech, sound := noise(30.5))
     assert frames.tolist() == [1500]
-    torch.testing.assert_close(states, speech(*batch(sound[:480000]))[0])
+    torch.testing.assert_close(states, states_of(speech, sound[:480000])[0])
 
 
 @pytest.mark.parametrize("sound", [torch.zeros(16000), noise(1 / 16000)])
 def test_silent_and_very_short_clips_have_finite_states(checkpoint: str, sound: Tensor) -> None:
-    states, frames = speech_of(checkpoint, margin_s=0.0)(*batch(sound))
+    states, frames = states_of(speech_of(checkpoint, margin_s=0.0), sound)
     assert states.isfinite().all()
     assert frames >= 1
 
@@ -93,14 +97,14 @@ def test_the_frozen_bottom_records_no_graph(checkpoint: str) -> None:
         block.get_submodule("attn.out").register_forward_hook(
             lambda _part, _given, out: recorded.append(out.requires_grad)
         )
-    speech(*batch(noise(0.3)))[0].sum().backward()
+    states_of(speech, noise(0.3))[0].sum().backward()
     assert recorded == [False, False, True]
 
 
 @pytest.mark.parametrize("tune", ["top", "lora", "all"])
 def test_every_weight_that_is_tuned_gets_a_gradient(checkpoint: str, tune: Tune) -> None:
     speech = speech_of(checkpoint, tune=tune).train()
-    speech(*batch(noise(0.3)))[0].square().sum().backward()
+    states_of(speech, noise(0.3))[0].square().sum().backward()
     tuned = {name for name, weight in speech.named_parameters() if weight.requires_grad}
     assert tuned == {name for name, weight in speech.named_parameters() if weight.grad is not None}
     assert tuned
@@ -115,7 +119,7 @@ def test_a_checkpoint_needs_no_whisper(checkpoint: str, tmp_path: Path, tune: Tu
     torch.save(speech.state_dict(), tmp_path / "state.pt")
     again = WhisperSpeech(WhisperWeights("/no/such/whisper.pt"), 0.5, speech.tuning).eval()
     again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True), strict=True)
-    torch.testing.assert_close(again(*batch(noise(0.3)))[0], speech(*batch(noise(0.3)))[0])
+    torch.testing.assert_close(states_of(again, noise(0.3))[0], states_of(speech, noise(0.3))[0])
 
 
 def test_more_layers_than_there_are_cannot_be_tuned(checkpoint: str) -> None:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -14,6 +12,7 @@ from torch import Tensor
 from lightning_emorec.branches import WhisperStatistics
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Batch, Clip
+from tests.unit.branches.training import training_of
 
 TASKS = {"emotion": ["angry", "calm", "sad"], "sex": ["female", "male"], "height": ["small", "tall"]}
 CLASS = np.tile([0, 1, 2], 20)
@@ -48,19 +47,15 @@ def clip_of(number: int) -> Clip:
 def solved(**arguments: Any) -> WhisperStatistics:
     branch = WhisperStatistics(TASKS, views=VIEWS, **arguments)
     clips = [clip_of(number) for number in range(60)]
-    data = SimpleNamespace(
-        usable=lambda part: clips, training_features=lambda: {branch.feature_key: list(VALUES)}
-    )
-    branch.trainer = cast(Trainer, SimpleNamespace(datamodule=data))
-    branch.solve()
+    branch.solve(training_of(branch, list(VALUES), clips))
     return branch.eval()
 
 
 def batch_of(branch: WhisperStatistics, values: np.ndarray) -> Batch:
-    rows: Tensor = cast(Tensor, branch.feature.collate(list(values)))
+    rows: Tensor = cast(Tensor, branch.features[0].collate(list(values)))
     nothing = torch.zeros(len(rows), 0)
     names = [str(row) for row in range(len(rows))]
-    return Batch(names, torch.arange(len(rows)), nothing, nothing, {}, {branch.feature_key: rows})
+    return Batch(names, torch.arange(len(rows)), nothing, nothing, {}, {branch.feature_keys[0]: rows})
 
 
 def test_every_view_of_every_clip_is_learned_from() -> None:
@@ -83,7 +78,7 @@ def test_a_clip_s_logits_are_the_mean_of_its_views_log_probabilities() -> None:
         torch.testing.assert_close(rows, by_hand)
 
 
-def test_only_the_chosen_layers_are_heard() -> None:
+def test_only_the_chosen_layers_count() -> None:
     branch = solved(layers=[3, 1])
     changed = VALUES.copy()
     changed[:, :, 1] = -50
@@ -108,12 +103,12 @@ def test_a_solved_branch_loads_into_one_that_never_saw_the_data() -> None:
 
 
 def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None:
-    assert WhisperStatistics.features_of({})[0].key == WhisperStatistics(TASKS).feature.key
+    assert WhisperStatistics.features_of({})[0].key == WhisperStatistics(TASKS).feature_keys[0]
     given = {"whisper": "base.en", "margin_s": None, "views": 2, "trim_db": None}
-    assert WhisperStatistics.features_of(given)[0].key == WhisperStatistics(TASKS, **given).feature.key
+    assert WhisperStatistics.features_of(given)[0].key == WhisperStatistics(TASKS, **given).feature_keys[0]
 
 
-def test_a_layer_that_the_model_lacks_is_told() -> None:
+def test_a_layer_that_the_model_lacks_is_refused() -> None:
     with pytest.raises(EmorecError, match="layers of 1 to 3"):
         solved(layers=[4])
 
@@ -121,7 +116,7 @@ def test_a_layer_that_the_model_lacks_is_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"c": 0.0}, "a positive c"),
+        ({"c": 0.0}, "c above 0"),
         ({"layers": []}, "layers counted from 1"),
         ({"layers": [0]}, "layers counted from 1"),
         ({"views": 0}, "views of at least 1"),

@@ -8,10 +8,9 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from lightning_emorec.audio import paths_of
 from lightning_emorec.branches import SpeechEncoder, WhisperTuned
 from lightning_emorec.branches.factory import resolve_spec
-from lightning_emorec.branches.layer_mix import LayerMix
+from lightning_emorec.branches.readout import LayerMix
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError, UnavailableError
@@ -83,7 +82,8 @@ def test_states_are_standardised_by_what_the_encoder_made_before(
 ) -> None:
     branch = fitted(tones, tmp_path, tune="frozen")
     by_hand = LayerMix(8)
-    by_hand.learn([branch._states(path) for path in paths_of(branch.data.usable("train"))])
+    training = branch.data.training_data()
+    by_hand.learn([branch._states(training.plain_audio(clip)) for clip in training.clips])
     torch.testing.assert_close(branch.mix.standardiser.mean, by_hand.standardiser.mean)
     torch.testing.assert_close(branch.mix.standardiser.deviation, by_hand.standardiser.deviation)
 
@@ -141,8 +141,8 @@ def test_lora_without_its_package_is_unavailable(checkpoint: Path, monkeypatch: 
     [
         ({"width": 0}, "width of at least 1"),
         ({"dropout": 1.0}, "dropout in"),
-        ({"noise": -0.1}, "noise of 0 or more"),
-        ({"encoder_lr": 0.0}, "a positive encoder_lr"),
+        ({"noise": -0.1}, "noise of at least 0"),
+        ({"encoder_lr": 0.0}, "encoder_lr above 0"),
         ({"top_layers": 0}, "top_layers of at least 1"),
         ({"margin_s": -1.0}, "margin_s in"),
     ],

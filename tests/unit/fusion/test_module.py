@@ -34,12 +34,12 @@ def test_features_are_the_union_of_the_branches_and_no_branch_is_built() -> None
 
 
 @pytest.mark.parametrize(
-    ("branches", "hears"), [({"gru": GRU}, "nothing"), ({"gru": GRU, "cnn": CNN}, "plain")]
+    ("branches", "audio_input"), [({"gru": GRU}, "none"), ({"gru": GRU, "cnn": CNN}, "plain")]
 )
-def test_a_fusion_hears_if_one_of_its_branches_does_and_never_augmented(
-    branches: dict[str, Any], hears: str
+def test_a_fusion_takes_audio_if_one_of_its_branches_does_and_never_augmented(
+    branches: dict[str, Any], audio_input: str
 ) -> None:
-    assert FusionModule(TASKS, branches).hears == hears
+    assert FusionModule(TASKS, branches).audio_input == audio_input
 
 
 def test_a_branch_left_out_is_gone_from_what_a_checkpoint_carries(tmp_path: Path) -> None:
