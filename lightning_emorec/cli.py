@@ -268,7 +268,9 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        file = self.config[self.config.subcommand].ckpt_path  # `_get` needs an attribute that is set after this
+        file = self.config[
+            self.config.subcommand
+        ].ckpt_path  # `_get` needs an attribute that is set after this
         if self.config.subcommand != "fit" and file is not None:
             model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
             self.config = self.parser.parse_object(model, self.config)

@@ -169,6 +169,12 @@ def test_a_branch_learns_without_a_trainer(name: str, data: EmotionDataModule) -
     assert all(rows.isfinite().all() for rows in made.values())
 
 
+def test_features_of_arguments_with_gaps_are_those_of_the_defaults(name: str) -> None:
+    kind: type[Branch] = getattr(lightning_emorec.branches, name)
+    expected = [feature.key for feature in branch_features(spec(name))]
+    assert [feature.key for feature in kind.features_of(SMALL[name])] == expected
+
+
 def test_features_are_known_without_building_the_branch(name: str, fitted: Branch) -> None:
     assert {feature.key for feature in branch_features(spec(name))} == {
         feature.key for feature in fitted.features
