@@ -1,4 +1,4 @@
-"""Training against whatever tells the actors apart."""
+"""Training against whatever identifies the actors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 
 class ActorAdversary(nn.Module):
-    """Guesses the actor from an embedding, which learns to make that hard.
+    """Classifies the actor from an embedding, which learns to make that hard.
 
     The gradient is reversed where it enters the embedding (Ganin & Lempitsky 2015, arXiv:1409.7495). How many actors
     there are is learned from the training clips, and travels as extra state.

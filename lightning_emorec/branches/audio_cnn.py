@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from lightning_emorec.branches.adversary import ActorAdversary
 from lightning_emorec.branches.checks import check_above_zero, check_at_least, check_shares
 from lightning_emorec.branches.gradient import GradientBranch
-from lightning_emorec.branches.log_mel import LogMel
 from lightning_emorec.branches.pooling import AttentiveStatistics
 from lightning_emorec.branches.residual import STEM_STRIDE, ResidualEncoder
-from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps, warp
+from lightning_emorec.branches.spectral import LogMel, SpecAugment, mild_warps, warp
 from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import Batch, Logits, Tasks
 

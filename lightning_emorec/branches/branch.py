@@ -231,7 +231,7 @@ def _misfit(own: Mapping[str, Any], given: Mapping[str, Any], error: RuntimeErro
     """What is wrong with a state, in a line: names that are on one side only, else what torch says."""
     kinds = {"missing": [*own.keys() - given.keys()], "unexpected": [*given.keys() - own.keys()]}
     said = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in kinds.items() if keys]
-    first, *others = str(error).splitlines()  # others tell of single values, such as a size
+    first, *others = str(error).splitlines()  # the others are about single values, such as a size
     return " and ".join(said) or " ".join((others or [first])[0].split())
 
 

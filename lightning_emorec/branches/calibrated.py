@@ -46,7 +46,7 @@ def held_out_scores(
     classes: int,
     folds: int = 5,
 ) -> NDArray[np.float64]:
-    """Scores of each training clip by a classifier that never heard its actor.
+    """Scores of each training clip by a classifier that was not fitted on its actor.
 
     Scores of the clips that a classifier was fitted on are far too sure; calibrated on those, its probabilities
     would be too.
@@ -100,7 +100,7 @@ def calibrate(
     classes = width if classes is None else classes
     counts = np.bincount(labels, minlength=classes)
     weight = np.zeros((classes, width))
-    if (counts > 0).sum() < 2:  # nothing to tell apart: the shares, each class counted once more
+    if (counts > 0).sum() < 2:  # one class: the shares, each class counted once more
         return weight, np.log((counts + 1) / (counts.sum() + classes))
     fitted = LogisticRegression(C=c, max_iter=1000).fit(scores, labels)
     bias = np.full(classes, _NEVER)

@@ -58,8 +58,8 @@ class Standardiser(nn.Module):
 class LayerMix(nn.Module):
     """Standardised states of all layers, side by side, projected: each output weighs the layers in its own way.
 
-    One weight a layer for all of them, a softmax as in SUPERB (Yang et al. 2021), did worse here: layers tell different
-    things. How many layers there are and how wide they are is learned from the training clips, and travels as
+    One weight a layer for all of them, a softmax as in SUPERB (Yang et al. 2021), did worse here: layers hold different
+    information. How many layers there are and how wide they are is learned from the training clips, and travels as
     extra state.
 
     Args:

@@ -21,6 +21,7 @@ from lightning_emorec.branches import (
 )
 from lightning_emorec.corpora import ManifestCorpus
 from lightning_emorec.datamodule import EmotionDataModule
+from lightning_emorec.runs.steps import train_or_solve
 from lightning_emorec.splits import ActorLists
 from lightning_emorec.types import Batch, Logits
 from tests.contract.branch_cases import SMALL
@@ -72,7 +73,7 @@ def fitted(name: str, data: EmotionDataModule, tmp_path: Path) -> Branch:
         default_root_dir=tmp_path,
         enable_checkpointing=False,
     )
-    trainer.fit(branch, datamodule=data)
+    train_or_solve(trainer, branch, data)
     return branch.eval()
 
 
@@ -167,6 +168,12 @@ def test_a_branch_learns_without_a_trainer(name: str, data: EmotionDataModule) -
         branch.solve(data.training_data())
     made = logits(branch.eval(), data, 5)
     assert all(rows.isfinite().all() for rows in made.values())
+
+
+def test_features_of_arguments_with_gaps_are_those_of_the_defaults(name: str) -> None:
+    kind: type[Branch] = getattr(lightning_emorec.branches, name)
+    expected = [feature.key for feature in branch_features(spec(name))]
+    assert [feature.key for feature in kind.features_of(SMALL[name])] == expected
 
 
 def test_features_are_known_without_building_the_branch(name: str, fitted: Branch) -> None:

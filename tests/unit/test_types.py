@@ -18,6 +18,7 @@ def batch() -> Batch:
         labels={"emotion": torch.tensor([1])},
         features={"states": torch.ones(1, 2), "words": ["hello"]},
         has_audio=torch.tensor([True]),
+        actors=["anna"],
     )
 
 
@@ -39,3 +40,20 @@ def test_a_loader_pins_every_tensor_of_a_batch(monkeypatch: pytest.MonkeyPatch) 
 def test_a_batch_that_does_not_say_what_has_audio_is_pinned_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tensor, "pin_memory", Tensor.clone)
     assert replace(batch(), has_audio=None).pin_memory().has_audio is None
+
+
+def test_a_selection_keeps_ids_actors_texts_and_rows_together() -> None:
+    two = replace(
+        batch(),
+        clip_ids=["a", "b"],
+        actors=["anna", "ben"],
+        index=torch.tensor([0, 1]),
+        audio=torch.zeros(2, 4),
+        lengths=torch.tensor([4, 3]),
+        labels={"emotion": torch.tensor([1, 0])},
+        features={"words": ["hello", "there"]},
+        has_audio=torch.tensor([False, True]),
+    )
+    kept = two.select(torch.tensor([False, True]))
+    assert (kept.clip_ids, kept.actors, kept.features) == (["b"], ["ben"], {"words": ["there"]})
+    assert kept.lengths.tolist() == [3]

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.branches.audio_cnn import AudioCnn
-from lightning_emorec.branches.spec_augment import warp
+from lightning_emorec.branches.spectral import warp
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import UNLABELLED, Batch, Clip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, distributed, multiprocessing, nn
 
 from lightning_emorec.branches.ddp import take_buffers_of_first
-from lightning_emorec.branches.log_mel import LogMel
+from lightning_emorec.branches.spectral import LogMel
 from lightning_emorec.distributed.sync_batch_norm import SyncBatchNormPlugin
 
 RANKS = 2

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.branches.log_mel import LogMel
+from lightning_emorec.branches.spectral import LogMel
 
 RATE_HZ = 16000
 

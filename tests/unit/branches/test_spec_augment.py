@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_emorec.branches.spec_augment import SpecAugment, mild_warps
+from lightning_emorec.branches.spectral import SpecAugment, mild_warps
 
 STILL = {
     "freq_masks": 0,
