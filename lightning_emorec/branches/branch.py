@@ -76,7 +76,7 @@ class Branch(LightningModule, ABC):
     @property
     def needs_audio(self) -> bool:
         """Whether a clip without audio is nothing to this branch: it is skipped, in training and in judging."""
-        return self.hears != "nothing" or any(feature.cached for feature in self.features)
+        return self.hears != "nothing" or any(feature.from_audio for feature in self.features)
 
     @property
     def built_for_hz(self) -> int | None:

@@ -64,7 +64,9 @@ def branch_origins(spec: Spec) -> list[str]:
 
 def needs_audio(spec: Spec) -> bool:
     """Whether a branch with a resolved spec can do nothing with a clip without audio, without building it."""
-    return branch_class(spec).hears != "nothing" or any(feature.cached for feature in branch_features(spec))
+    return branch_class(spec).hears != "nothing" or any(
+        feature.from_audio for feature in branch_features(spec)
+    )
 
 
 def _parse(spec: Mapping[str, Any], tasks: Tasks) -> tuple[ArgumentParser, Namespace]:
