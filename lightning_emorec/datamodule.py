@@ -179,7 +179,7 @@ class EmotionDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is None or not self._shared or self._complete:
             return
-        if any(feature.cached for feature in self.needs.features):
+        if any(feature.from_audio for feature in self.needs.features):
             start = time.monotonic()
             limit_cores(trainer.num_devices)
             for share in (

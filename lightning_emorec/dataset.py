@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +16,7 @@ from torch.utils.data import Dataset, DistributedSampler
 from lightning_emorec.audio import AudioStore, center_crop, random_crop, trim_silence
 from lightning_emorec.augment import augment, draw_seed
 from lightning_emorec.features import Feature, Value
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import UNLABELLED, Batch, Clip, Tasks
 
 Draw = tuple[int, int]
@@ -171,8 +170,7 @@ def content_of(clips: Sequence[Clip], audio: AudioStore, tasks: Tasks) -> str:
         ]
         for clip in clips
     )
-    content = json.dumps([[*tasks.items()], rows])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return short_hash([[*tasks.items()], rows])
 
 
 def class_balance(clips: Sequence[Clip], tasks: Tasks) -> Tensor:

@@ -94,7 +94,7 @@ def load_model(checkpoint: str | Path) -> TrainedModel:
     text = content.get(RUN_CONFIG, "")
     class_path = given.get("_class_path") or (yaml.safe_load(text) or {}).get("model", {}).get("class_path")
     if class_path is None or "tasks" not in given or not data:
-        found = f"{file}, which does not say what the model is"
+        found = f"{file}, which does not describe the model"
         raise EmorecError("a checkpoint that `fit` wrote", found, "train the run with `fit`")
     init_args = {name: value for name, value in given.items() if name != "tasks" and not name.startswith("_")}
     with warnings.catch_warnings():

@@ -22,8 +22,8 @@ class PartLogits:
         clip_ids: The clips, in the order of the part.
         logits: Task name -> (clips, classes) float32.
         labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
-        content: Hash of the clips as they were judged (`dataset.content_of`), by which a later run tells whether the
-            logits still hold; empty where nobody asks.
+        content: Hash of the clips as they were then (`dataset.content_of`), by which a later run finds out whether the
+            logits are still valid; may be empty.
     """
 
     clip_ids: list[str]
@@ -44,7 +44,7 @@ class PartLogits:
     def save(self, path: Path) -> None:
         """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
         state = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
-        # Through a file of Python's, because torch's own tells a full disk as a RuntimeError.
+        # Through a file of Python's, because torch's own reports a full disk as a RuntimeError.
         with whole_file(path) as file:
             torch.save(state, file)
 

@@ -33,7 +33,7 @@ class Clip:
             recognised, but not split.
         path: The audio file, or None where a corpus has only text.
         labels: Task name -> class name; a task that is absent is unlabelled for this clip.
-        text: What was said according to the corpus, or None.
+        text: The spoken words according to the corpus, or None.
         part: The part a corpus publishes this clip in, or None.
     """
 

@@ -2,9 +2,8 @@
 
 from lightning_emorec.audio.decode import decode
 from lightning_emorec.audio.digests import DigestIndex
-from lightning_emorec.audio.paths import paths_of, with_audio
+from lightning_emorec.audio.paths import paths_of, tell_skipped, with_audio
 from lightning_emorec.audio.shape import center_crop, loud_span, random_crop, trim_silence
-from lightning_emorec.audio.skipped import tell_skipped
 from lightning_emorec.audio.store import AudioStore, default_cache_folder
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Reading and resampling one file, and saying what is wrong with it."""
+"""Reading, checking and resampling one file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightning_emorec.errors import EmorecError
 logger = logging.getLogger(__name__)
 
 LOWEST_RATE_HZ = 8_000
-"""Telephone speech; below it most of what tells emotions apart is gone."""
+"""Telephone speech; below it most of what distinguishes emotions is gone."""
 
 SILENCE_PEAK = 2.0**-15
 """Nothing above the least bit of 16-bit audio is silence."""
@@ -28,7 +28,7 @@ UNKNOWN_LENGTH_BYTES = 0x7FFF_F000
 """Programs that write WAV to a pipe cannot know its length, and put a number from here up."""
 
 SHORTENED_CHUNK = re.compile(r"(?:data|Data Size)\s*: (\d+) \(should be (\d+)\)")
-"""How libsndfile logs a WAV or AU file cut short. Its count of frames is already mended and tells nothing."""
+"""How libsndfile logs a WAV or AU file cut short. Its count of frames is corrected already, and of no use."""
 
 
 def decode(path: Path, rate_hz: int) -> NDArray[np.float32]:
@@ -90,7 +90,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
     """The samples (time, channels) of a whole, readable file, and its rate."""
     try:
         if not path.is_file():
-            raise EmorecError("an audio file", f"no file {path}", "restore it or mend the path")
+            raise EmorecError("an audio file", f"no file {path}", "restore it or correct the path")
         if path.stat().st_size == 0:
             raise EmorecError("an audio file", f"an empty file {path}", "restore it or remove it")
         with soundfile.SoundFile(path) as file:
@@ -114,7 +114,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
 
 
 def _promised_frames(file: soundfile.SoundFile) -> int:
-    """Frames that the header speaks of."""
+    """The number of frames in the header."""
     shortened = SHORTENED_CHUNK.search(file.extra_info)
     if shortened is None:
         return int(file.frames)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sqlite3
@@ -13,6 +12,8 @@ from typing import TypeVar
 
 from lightning_emorec.audio.parallel import run_threads
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import sha256_of
+from lightning_emorec.sqlite_store import connect, is_damage, set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ COMMIT_EVERY = 500
 QUERY_AT_ONCE = 500
 """Paths in one query; SQLite built with old defaults takes 999 variables."""
 
-LOCK_TIMEOUT_S = 60.0
-
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT)"
 )
@@ -36,9 +35,8 @@ SCHEMA = (
 class DigestIndex:
     """SHA-256 digests of files, remembered in SQLite by path, size and time of change.
 
-    Several processes may use one index. It keeps the rollback journal, since WAL does not work over a network
-    file system, and opens a connection for each call, so that it survives pickling and forking. Where the
-    index cannot be used, files are hashed again and a warning says so.
+    Several processes may use one index. It opens a connection for each call, so that it survives pickling and
+    forking. Where the index cannot be used, files are hashed again, with a warning.
 
     Args:
         folder: Where `digests.sqlite` lies; made when first needed.
@@ -65,7 +63,7 @@ class DigestIndex:
         missing = [path for path in stamps if path not in found]
         rows: list[Row] = []
         try:
-            with closing(run_threads(_hash_file, missing, label)) as hashings:
+            with closing(run_threads(sha256_of, missing, label)) as hashings:
                 for path, hashed in hashings:
                     try:
                         found[path] = hashed.result()
@@ -113,32 +111,22 @@ class DigestIndex:
         try:
             try:
                 return self._run(action)
-            except sqlite3.OperationalError:
-                raise  # locked, read-only or on a full disk: nothing that a rebuild would mend
             except sqlite3.DatabaseError as error:
-                self._move_aside(error)
+                if not is_damage(error):
+                    raise
+                set_aside(self.path, error)
                 return self._run(action)
         except (sqlite3.Error, OSError) as error:
             logger.warning("digests are not remembered, so files are hashed again: %s (%s)", self.path, error)
             return None
 
     def _run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT_S)) as connection:
-            connection.execute(SCHEMA)
+        with closing(connect(self.path, SCHEMA)) as connection:
             return action(connection)
-
-    def _move_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Make room for a new index, and keep the damaged one for whoever wonders."""
-        aside = self.path.with_suffix(".sqlite.damaged")
-        logger.warning("%s is damaged (%s): moved to %s and built anew", self.path, error, aside.name)
-        # A journal left beside it would be played back into the new file.
-        self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
-        self.path.replace(aside)
 
 
 def combined(errors: Sequence[EmorecError]) -> EmorecError:
-    """One error for many files: what it says if alone, else the count and the first three."""
+    """One error for many files: itself if alone, else the count and the first three."""
     fix = f"{errors[0].fix}, or leave out what cannot be read by --data.on_error skip"
     if len(errors) == 1:
         return EmorecError(errors[0].expected, errors[0].found, fix)
@@ -163,15 +151,10 @@ def _stamps(paths: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], dict[Pa
 
 def _unreadable(path: Path, error: OSError) -> EmorecError:
     if isinstance(error, FileNotFoundError):
-        return EmorecError("an audio file", f"no file {path}", "restore it or mend the path")
-    return EmorecError("a readable file", f"{path}: {error.strerror}", "mend its permissions or the path")
+        return EmorecError("an audio file", f"no file {path}", "restore it or correct the path")
+    return EmorecError("a readable file", f"{path}: {error.strerror}", "correct its permissions or the path")
 
 
 def _key(path: Path) -> bytes:
     """Bytes, because a file name need not be valid text."""
     return os.fsencode(path.absolute())
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,16 +1,19 @@
-"""The audio files of clips that must be heard."""
+"""Clips with audio, the files of it, and what to report of clips whose files cannot be used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lightning_emorec.errors import UnavailableError
 from lightning_emorec.types import Clip
 
+MOST_NAMED = 3
+"""Clips that a warning names."""
+
 
 def with_audio(clips: Iterable[Clip]) -> list[Clip]:
-    """Those that can be heard, in order."""
+    """The clips with an audio file, in order."""
     return [clip for clip in clips if clip.path is not None]
 
 
@@ -23,11 +26,24 @@ def paths_of(clips: Iterable[Clip]) -> list[Path]:
     listed = list(clips)
     paths = [clip.path for clip in listed if clip.path is not None]
     if len(paths) < len(listed):
-        silent = [clip.id for clip in listed if clip.path is None]
-        some = f"none for {len(silent)} of {len(listed)} clips, e.g. {silent[0]}"
+        without = [clip.id for clip in listed if clip.path is None]
+        some = f"none for {len(without)} of {len(listed)} clips, e.g. {without[0]}"
         raise UnavailableError(
             "audio for every clip",
             some if paths else "the corpus has no audio",
-            "give the corpus its audio, or leave out what hears it (a text branch: transcript reference or file)",
+            "give the corpus its audio, or leave out what needs it (in a text branch, set transcript)",
         )
     return paths
+
+
+def tell_skipped(skipped: Mapping[str, str]) -> list[str]:
+    """What a reader of the figures must know; nothing if no clip is left out.
+
+    Args:
+        skipped: Clip id -> what is wrong with its audio.
+    """
+    if not skipped:
+        return []
+    named = [f"{clip} ({reason})" for clip, reason in skipped.items()][:MOST_NAMED]
+    more = f" and {len(skipped) - MOST_NAMED} more" if len(skipped) > MOST_NAMED else ""
+    return [f"clips left out because their audio cannot be used: {len(skipped)}: {'; '.join(named)}{more}"]

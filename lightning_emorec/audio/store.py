@@ -86,7 +86,7 @@ class AudioStore:
             raise combined(list(errors.values()))
 
     def unusable(self, paths: Sequence[Path], verify: bool) -> dict[Path, EmorecError]:
-        """Decode as `prepare` does, and say of each file that cannot be used what is wrong with it.
+        """Decode as `prepare` does, and return an error for each file that cannot be used.
 
         Raises:
             EmorecError: A cache folder that is full or cannot be written.
@@ -183,12 +183,12 @@ class AudioStore:
         return EmorecError(
             "a cache folder that can be written",
             f"{self.folder} ({error.strerror})",
-            f"mend its permissions, or name another folder by {CACHE_VARIABLE}",
+            f"correct its permissions, or name another folder by {CACHE_VARIABLE}",
         )
 
 
 def _warn_if_damaged(path: Path, error: Exception) -> None:
-    """An entry that is not there yet is nothing to speak of."""
+    """Log a damaged entry; one that is absent is the usual case."""
     if isinstance(error, DamagedEntryError):
         logger.warning("decoding %s again: what was kept of it is damaged (%s)", path, error)
 
@@ -197,6 +197,6 @@ def _needed_mb(paths: Sequence[Path], rate_hz: int) -> float:
     """Size of the entries of files, judged by the durations of the first few."""
     durations_s = []
     for path in paths[:JUDGED_BY]:
-        with suppress(soundfile.LibsndfileError):  # told apart, as a file that cannot be used
+        with suppress(soundfile.LibsndfileError):  # reported by itself, as a file that cannot be used
             durations_s.append(float(soundfile.info(path).duration))
     return float(np.mean(durations_s or [0.0])) * len(paths) * rate_hz * SAMPLE_BYTES / 1e6

@@ -103,7 +103,7 @@ class Branch(LightningModule, ABC):
     @property
     def needs_audio(self) -> bool:
         """Whether clips without audio are left out, in training and in evaluation."""
-        return self.audio_input != "none" or any(feature.cached for feature in self.features)
+        return self.audio_input != "none" or any(feature.from_audio for feature in self.features)
 
     @property
     def needs(self) -> ModelNeeds:

@@ -65,7 +65,7 @@ def branch_origins(spec: Spec) -> list[str]:
 def needs_audio(spec: Spec) -> bool:
     """Whether a branch with a resolved spec can do nothing with a clip without audio, without building it."""
     return branch_class(spec).audio_input != "none" or any(
-        feature.cached for feature in branch_features(spec)
+        feature.from_audio for feature in branch_features(spec)
     )
 
 

@@ -120,7 +120,7 @@ def transcripts(model: Branch, data: EmotionDataModule, part: Part) -> dict[str,
     if read is None:
         return {}
     reader = FeatureReader(FeatureCache(data.cache), [read], data.audio.at(FEATURE_RATE_HZ))
-    clips = [clip for clip in data.clips(part) if clip.path is not None or not read.cached]
+    clips = [clip for clip in data.clips(part) if clip.path is not None or not read.from_audio]
     reader.index(clips)
     return {clip.id: read.collate([reader(clip)[read.key]])[0] for clip in clips}
 

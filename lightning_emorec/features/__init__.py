@@ -2,7 +2,6 @@
 
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Options, Value, unique
-from lightning_emorec.features.file_digest import sha256
 from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
 from lightning_emorec.features.librosa_statistics import LibrosaStatistics
 from lightning_emorec.features.opensmile import OpenSmileDescriptors, OpenSmileFunctionals
@@ -41,7 +40,6 @@ __all__ = [
     "WhisperTranscript",
     "functionals_feature",
     "limit_cores",
-    "sha256",
     "transcript_feature",
     "unique",
     "wait_for_ranks",

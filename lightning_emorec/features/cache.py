@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,7 @@ from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.progress import progress_bar
+from lightning_emorec.sqlite_store import connect, is_damage, result_code, set_aside
 from lightning_emorec.types import Clip
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, crc INTEGER NOT NULL, value BLOB NOT NULL)"
 )
-_PATIENCE_S = 120.0  # for another process's write: it takes milliseconds, but a network disk may stall
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -34,8 +34,7 @@ class FeatureCache:
 
     One SQLite file a feature, in `folder/features/`. Every value is committed as it comes, so what a run
     that broke off has computed is there for the next one. No connection outlives a call: the cache can be
-    pickled, forked and used by several processes at once. The journal is SQLite's default one, because the
-    write-ahead log needs shared memory, which network disks lack.
+    pickled, forked and used by several processes at once.
 
     Args:
         folder: Root of the caches of a user or a project.
@@ -46,7 +45,7 @@ class FeatureCache:
 
     def missing(self, feature: Feature, clips: Sequence[Clip], digests: Sequence[str]) -> dict[str, Clip]:
         """Digest -> clip whose value is missing or damaged; equal audio is there once."""
-        wanted = dict(zip(digests, clips, strict=True)) if feature.cached else {}
+        wanted = dict(zip(digests, clips, strict=True)) if feature.from_audio else {}
         sound = _sound_digests(self._path(feature.stored_as)) if wanted else set()
         return {digest: clip for digest, clip in wanted.items() if digest not in sound}
 
@@ -58,7 +57,7 @@ class FeatureCache:
         audio: AudioStore,
         show: bool = True,
     ) -> None:
-        """Compute the values that are missing or damaged; a feature that is not cached is left alone.
+        """Compute the values that are missing or damaged; a feature that is not made from audio is left alone.
 
         Args:
             feature: What to compute.
@@ -79,7 +78,7 @@ class FeatureCache:
             tracked = progress.track(values, total=len(missing), description=feature.activity)
             for digest, value in zip(missing, tracked, strict=True):
                 blob = _pack(value)
-                with _explained(path):
+                with _explained(path), connection:  # commits each value: computing the next takes a while
                     row = (digest, zlib.crc32(blob), blob)
                     connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", row)
 
@@ -108,77 +107,54 @@ class FeatureCache:
         return self.folder / f"{key}.sqlite"
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """Connect in autocommit mode, so that no transaction stays open while the next value is computed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(path, str(error)) from error
-    with _explained(path):
-        connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
-        try:
-            connection.execute(_TABLE)
-        except sqlite3.DatabaseError:
-            connection.close()
-            raise
-    return connection
-
-
 def _sound_digests(path: Path) -> set[str]:
     """Digests of the rows whose checksum holds; a file that is no sound database is set aside."""
     if not path.exists():
         return set()
     try:
-        with closing(sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)) as connection:
+        with closing(connect(path, _TABLE)) as connection:
             report = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if report == "ok":
-                connection.execute(_TABLE)
                 rows = connection.execute("SELECT digest, crc, value FROM features")
                 checked = {digest: zlib.crc32(value) == crc for digest, crc, value in rows}
     except sqlite3.DatabaseError as error:
-        if _code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise _told(error, path) from error
+        if not is_damage(error):
+            raise _in_one_line(error, path) from error
         report = str(error)
     if report != "ok":
-        log.warning("%s is damaged (%s): its values are computed anew", path, report)
-        with suppress(FileNotFoundError):  # another process was faster
-            path.replace(path.with_suffix(".damaged"))
-        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # it would be played into the new file
+        set_aside(path, report)
         return set()
     if damaged := [digest for digest, sound in checked.items() if not sound]:
         log.warning("%s has %d damaged values: they are computed anew", path, len(damaged))
     return checked.keys() - damaged
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    with _explained(path):
+        return connect(path, _TABLE)
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
+    """Each error of the file becomes one line for the user."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        raise _told(error, path) from error
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise _in_one_line(error, path) from error
 
 
-def _told(error: sqlite3.DatabaseError, path: Path) -> EmorecError:
-    if _code(error) == sqlite3.SQLITE_FULL:
+def _in_one_line(error: sqlite3.DatabaseError | OSError, path: Path) -> EmorecError:
+    if isinstance(error, sqlite3.DatabaseError) and result_code(error) == sqlite3.SQLITE_FULL:
         return EmorecError(
             "room on the disk for computed features",
             f"a full disk at {path.parent}",
             "free some space or choose another cache folder, and start again: what was computed is kept",
         )
-    return _unusable(path, str(error))
-
-
-def _unusable(path: Path, reason: str) -> EmorecError:
     return EmorecError(
         "a cache folder that can be read and written",
-        f"{path}: {reason}",
-        "mend it or choose another cache folder",
+        f"{path}: {error}",
+        "correct its permissions, or set --data.cache or EMOREC_CACHE to another folder",
     )
-
-
-def _code(error: sqlite3.DatabaseError) -> int:
-    """SQLite's primary result code; the higher bits of the extended one tell details."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _pack(value: Value) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
 
 Options = dict[str, str | int | float | bool | None]
@@ -31,10 +30,10 @@ class Feature(ABC):
     """Short name, e.g. `transcript`: the stem of `key`."""
 
     activity: ClassVar[str] = "computing features"
-    """What the progress bar says while values are computed."""
+    """Title of the progress bar while values are computed."""
 
-    cached: ClassVar[bool] = True
-    """False where a value is read from the clip itself and costs nothing."""
+    from_audio: ClassVar[bool] = True
+    """Whether values are made from audio, and kept in the cache; else they are read from the clip, at no cost."""
 
     @abstractmethod
     def options(self) -> Options:
@@ -43,8 +42,7 @@ class Feature(ABC):
     @property
     def key(self) -> str:
         """Name of this feature with these options, in `Batch.features` and in the cache."""
-        text = json.dumps(self.options(), sort_keys=True)
-        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return f"{self.name}-{short_hash(self.options(), digits=12)}"
 
     @property
     def stored_as(self) -> str:

@@ -30,7 +30,7 @@ DESCRIPTORS = 25
 
 _SIZES: dict[OpenSmileSet, int] = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 _RATE_HZ = 16000
-_SHORTEST_S = 0.1  # openSMILE has nothing to say about less than 0.06 s: its longest window
+_SHORTEST_S = 0.1  # openSMILE gives nothing for less than 0.06 s, its longest window
 _CLEANING = 1  # to be raised when short clips or undefined numbers are treated in another way
 
 
@@ -38,7 +38,7 @@ class OpenSmileFunctionals(Functionals):
     """Statistics of low-level descriptors over a clip: 88 (Eyben et al. 2016) or 6373 (Schuller et al. 2016).
 
     A clip that is shorter than 0.1 s is followed by silence up to that length; what openSMILE leaves undefined
-    is 0, which is also what it says of the pitch of a clip without voice.
+    is 0, as is the pitch of a clip without voice.
 
     Args:
         feature_set: openSMILE's name of the set.
@@ -82,7 +82,7 @@ class OpenSmileDescriptors(Feature):
     """The 25 low-level descriptors of eGeMAPSv02 every 10 ms: loudness, spectrum, pitch, voice quality, formants.
 
     A value is (frames, 25) float32, all finite; short clips and undefined numbers as in
-    `OpenSmileFunctionals`. In a batch a 26th column tells a clip's own frames, 1, from padding, 0.
+    `OpenSmileFunctionals`. In a batch a 26th column marks a clip's own frames, 1, and padding, 0.
     """
 
     name: ClassVar[str] = "descriptors"

@@ -42,7 +42,7 @@ class LazyValues(Sequence[Value]):
 
 
 class FeatureReader:
-    """Knows where each clip's feature values are, so that a dataset need not.
+    """Finds the feature values of clips.
 
     Args:
         cache: Where computed values are kept.
@@ -72,38 +72,38 @@ class FeatureReader:
         number, of = share
         digests = list(distinct)[number::of]
         for feature in self.features.values():
-            if feature.cached:
+            if feature.from_audio:
                 mine = [distinct[digest] for digest in digests]
                 self.cache.fill(feature, mine, digests, self.audio, show=show and number == 0)
 
     def lacks(self, clips: Sequence[Clip]) -> bool:
         """Whether the cache lacks a value of these clips."""
         self.index(clips)
-        heard = [clip for clip in with_audio(clips) if clip.id in self._digests]
-        digests = [self._digests[clip.id] for clip in heard]
-        return any(self.cache.missing(feature, heard, digests) for feature in self.features.values())
+        audible = [clip for clip in with_audio(clips) if clip.id in self._digests]
+        digests = [self._digests[clip.id] for clip in audible]
+        return any(self.cache.missing(feature, audible, digests) for feature in self.features.values())
 
     def index(self, clips: Sequence[Clip]) -> None:
         """Learn the digests of these clips, and the values that are read from the clips themselves."""
         for key, feature in self.features.items():
-            if not feature.cached:
+            if not feature.from_audio:
                 values = feature.compute(clips, self.audio)
                 self._plain[key] = {clip.id: value for clip, value in zip(clips, values, strict=True)}
-        if any(feature.cached for feature in self.features.values()):
-            heard = with_audio(clips)
-            digests = self.audio.digests(paths_of(heard))
-            self._digests = {clip.id: digest for clip, digest in zip(heard, digests, strict=True)}
+        if any(feature.from_audio for feature in self.features.values()):
+            audible = with_audio(clips)
+            digests = self.audio.digests(paths_of(audible))
+            self._digests = {clip.id: digest for clip, digest in zip(audible, digests, strict=True)}
 
     def __call__(self, clip: Clip) -> dict[str, Value]:
         """Feature key -> this clip's value; without those made from audio if it has none."""
         return {
             key: self.value(key, clip)
             for key, feature in self.features.items()
-            if clip.path is not None or not feature.cached
+            if clip.path is not None or not feature.from_audio
         }
 
     def value(self, key: str, clip: Clip) -> Value:
         """One feature's value of a clip; it has audio, if the feature is made from that."""
-        if self.features[key].cached:
+        if self.features[key].from_audio:
             return self.cache.get(self._stored_as[key], self._digests[clip.id])
         return self._plain[key][clip.id]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LONGEST = 12  # words of the longest repeated phrase looked for
-_REPEATS = 4  # people say a thing three times; Whisper, in a loop, says it until its tokens run out
+_REPEATS = 4  # people repeat a phrase three times; Whisper, in a loop, until its tokens run out
 
 
 def drop_loops(text: str) -> tuple[str, int]:
     """Cut every phrase that is repeated four times or more in a row down to one.
 
-    Case and punctuation do not tell repeats apart. A phrase broken off at the end of the text, where the
+    Repeats may differ in case and punctuation. A phrase broken off at the end of the text, where the
     recogniser ran out of tokens, goes with its loop.
 
     Returns:
@@ -35,7 +35,7 @@ def drop_loops(text: str) -> tuple[str, int]:
 
 
 def _loop_at(words: Sequence[str], start: int) -> tuple[int, int]:
-    """Length of the shortest phrase that loops from `start` on, and how often it is said; (1, 1) for none."""
+    """Length of the shortest phrase that loops from `start` on, and how often it occurs; (1, 1) for none."""
     for length in range(1, min(_LONGEST, (len(words) - start) // _REPEATS) + 1):
         phrase = words[start : start + length]
         repeats = 1

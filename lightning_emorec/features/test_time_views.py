@@ -1,4 +1,4 @@
-"""Views of a clip: the clip as it is, and as another speaker in another room might have said it."""
+"""Views of a clip: the clip as it is, and as by another speaker in another room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said in a clip: the text that text branches read, wherever it comes from."""
+"""Transcripts of clips: from the corpus, from a file, or by speech recognition."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Transcript(Feature):
     activity: ClassVar[str] = "transcribing"
 
     def collate(self, values: Sequence[Value]) -> list[str]:
-        """One string a clip; empty where nothing was said."""
+        """One string a clip; empty where nothing is spoken."""
         return [cast("dict[str, str]", value)["text"] for value in values]
 
 
 class ReferenceTranscript(Transcript):
-    """The text that the corpus gives: what an actor was told to say, not what a recogniser heard."""
+    """The text that the corpus gives: that of the script, not of a recogniser."""
 
-    cached: ClassVar[bool] = False
+    from_audio: ClassVar[bool] = False
 
     def options(self) -> Options:
         """Nothing but the source."""
@@ -61,7 +61,7 @@ class TranscriptFile(Transcript):
         path: The file, UTF-8, relative to the working directory.
     """
 
-    cached: ClassVar[bool] = False
+    from_audio: ClassVar[bool] = False
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
@@ -92,7 +92,7 @@ class TranscriptFile(Transcript):
         _refuse_missing(
             [clip.id for clip in clips if clip.id not in texts],
             f"a row for every clip in {self.path}",
-            "add the rows, an empty text included where nothing was said",
+            "add the rows, with an empty text where nothing is spoken",
         )
         yield from ({"text": texts[clip.id]} for clip in clips)
 
@@ -101,7 +101,7 @@ class TranscriptFile(Transcript):
             return self.path.read_bytes()
         except OSError as error:
             raise EmorecError(
-                "a CSV of transcripts", f"{self.path}: {error.strerror}", "mend transcript_file"
+                "a CSV of transcripts", f"{self.path}: {error.strerror}", "correct transcript_file"
             ) from error
 
     def _texts(self) -> dict[str, str]:
@@ -154,18 +154,18 @@ def _parse(path: str, content: bytes) -> dict[str, str]:
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise EmorecError(
-            "a CSV of transcripts in UTF-8", f"{path}: {error}", "mend transcript_file"
+            "a CSV of transcripts in UTF-8", f"{path}: {error}", "correct transcript_file"
         ) from error
     columns = reader.fieldnames or []
     if not {"clip", "text"} <= set(columns):
         raise EmorecError(
             "the columns clip and text",
             f"{', '.join(columns) or 'nothing'} in {path}",
-            "mend transcript_file",
+            "correct transcript_file",
         )
     texts: dict[str, str] = {}
     for row in rows:
         if row["clip"] in texts:
-            raise EmorecError("one row a clip", f"{row['clip']} twice in {path}", "mend transcript_file")
+            raise EmorecError("one row a clip", f"{row['clip']} twice in {path}", "correct transcript_file")
         texts[row["clip"]] = row["text"] or ""
     return texts

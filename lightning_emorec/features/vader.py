@@ -33,7 +33,7 @@ class VaderScores(Feature):
 
     def __init__(self, transcript: Transcript) -> None:
         self.transcript = transcript
-        self.cached = transcript.cached  # type: ignore[misc]
+        self.from_audio = transcript.from_audio  # type: ignore[misc]
         self.activity = transcript.activity  # type: ignore[misc]
 
     @property

@@ -37,7 +37,7 @@ _CLEANING = 1  # to be raised when the text is cut or dropped in another way
 
 
 class WhisperTranscript(Transcript):
-    """What Whisper hears in a clip.
+    """The transcript of a clip by Whisper.
 
     Each window of 30 s is decoded greedily and by itself, in float32 on every device, so that the text does
     not depend on the machine. Text is dropped where Whisper takes the window for silence (`no_speech_prob`
@@ -67,10 +67,10 @@ class WhisperTranscript(Transcript):
         context_s: float | None = None,
     ) -> None:
         if batch_clips < 1:
-            raise EmorecError("batch_clips of at least 1", f"{batch_clips}", "mend batch_clips")
+            raise EmorecError("batch_clips of at least 1", f"{batch_clips}", "correct batch_clips")
         if context_s is not None and not _MARGIN_S < context_s <= _WINDOW_S:
             raise EmorecError(
-                f"context_s in ({_MARGIN_S:g}, {_WINDOW_S:g}]", f"{context_s}", "mend context_s"
+                f"context_s in ({_MARGIN_S:g}, {_WINDOW_S:g}]", f"{context_s}", "correct context_s"
             )
         self.weights = WhisperWeights(model)
         self.batch_clips = batch_clips
@@ -101,7 +101,7 @@ class WhisperTranscript(Transcript):
         from whisper.tokenizer import LANGUAGES
 
         if self.language not in LANGUAGES:
-            raise EmorecError("a language that Whisper knows, such as en", self.language, "mend language")
+            raise EmorecError("a language that Whisper knows, such as en", self.language, "correct language")
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
@@ -118,9 +118,9 @@ class WhisperTranscript(Transcript):
         todo = iter(paths)
         while batch := list(islice(todo, self.batch_clips)):
             windows = [_windows(store.load(path)) for path in batch]
-            heard = iter(self._decode(model, [window for clip in windows for window in clip]))
+            decoded = iter(self._decode(model, [window for clip in windows for window in clip]))
             for clip in windows:
-                value = _summary(list(islice(heard, len(clip))))
+                value = _summary(list(islice(decoded, len(clip))))
                 loops += value["loops"]
                 yield value
         if loops:
@@ -129,14 +129,14 @@ class WhisperTranscript(Transcript):
     def _decode(self, model: Whisper, windows: Sequence[NDArray[np.float32]]) -> list[DecodingResult]:
         """Decode windows of any number, in order, those with the same context together."""
         frames = [self._frames(len(window)) for window in windows]
-        heard: dict[int, DecodingResult] = {}
+        decoded: dict[int, DecodingResult] = {}
         for size in sorted(set(frames)):
             alike = [index for index, of in enumerate(frames) if of == size]
             for start in range(0, len(alike), self.batch_clips):
                 batch = alike[start : start + self.batch_clips]
                 results = _decode_batch(model, [windows[index] for index in batch], size, self.language)
-                heard.update(zip(batch, results, strict=True))
-        return [heard[index] for index in range(len(windows))]
+                decoded.update(zip(batch, results, strict=True))
+        return [decoded[index] for index in range(len(windows))]
 
     def _frames(self, samples: int) -> int:
         """Mel frames that a window of so many samples is padded to: even, since the encoder halves them."""
@@ -156,14 +156,14 @@ def _decode_batch(
     positions = model.encoder.positional_embedding  # (1500, width)
     model.encoder.positional_embedding = positions[: frames // 2]  # the encoder insists on the length of this
     try:
-        heard: list[DecodingResult] = model.decode(torch.stack(mels), options)
+        decoded: list[DecodingResult] = model.decode(torch.stack(mels), options)
     finally:
         model.encoder.positional_embedding = positions
-    return heard
+    return decoded
 
 
 def _windows(audio: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Cut (time,) into windows of 30 s and leave out those in which there is nothing to hear."""
+    """Cut (time,) into windows of 30 s and leave out those that are silent."""
     step = int(_WINDOW_S * _RATE_HZ)
     windows = [audio[start : start + step] for start in range(0, len(audio), step)]
     return [
@@ -173,19 +173,19 @@ def _windows(audio: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     ]
 
 
-def _summary(heard: Sequence[DecodingResult]) -> dict[str, Any]:
-    if not heard:
+def _summary(decoded: Sequence[DecodingResult]) -> dict[str, Any]:
+    if not decoded:
         return {"text": "", "no_speech_prob": 1.0, "avg_logprob": 0.0, "compression_ratio": 0.0, "loops": 0}
-    said = [
+    texts = [
         window.text
-        for window in heard
+        for window in decoded
         if not (window.no_speech_prob > _NO_SPEECH and window.avg_logprob < _UNSURE_LOGPROB)
     ]
-    text, loops = drop_loops(" ".join(said))
+    text, loops = drop_loops(" ".join(texts))
     return {
         "text": text,
-        "no_speech_prob": fmean(window.no_speech_prob for window in heard),
-        "avg_logprob": fmean(window.avg_logprob for window in heard),
-        "compression_ratio": max(window.compression_ratio for window in heard),
+        "no_speech_prob": fmean(window.no_speech_prob for window in decoded),
+        "avg_logprob": fmean(window.avg_logprob for window in decoded),
+        "compression_ratio": max(window.compression_ratio for window in decoded),
         "loops": loops,
     }

@@ -1,4 +1,4 @@
-"""How much Whisper's encoder hears beside a clip, and in what form."""
+"""The context of a clip in the input of Whisper's encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16000
 WINDOW = 30 * RATE_HZ
-"""Samples that Whisper was trained on, and the most that it can hear at once."""
+"""Samples of the windows that Whisper was trained on, which are the longest that it takes."""
 SHORTEST = RATE_HZ // 10
 """A clip of fewer samples is followed by silence up to here."""
 
@@ -22,14 +22,14 @@ Count = TypeVar("Count", int, Tensor)
 
 
 def check_margin(margin_s: float | None) -> None:
-    """Check the silence that is to be heard after a clip's end.
+    """Check the silence after a clip's end.
 
     Raises:
-        EmorecError: It is negative, or more than Whisper can hear.
+        EmorecError: It is negative, or longer than Whisper's window.
     """
     window_s = WINDOW / RATE_HZ
     if margin_s is not None and not 0 <= margin_s <= window_s:
-        raise EmorecError(f"margin_s in [0, {window_s:g}], or null", f"{margin_s}", "mend margin_s")
+        raise EmorecError(f"margin_s in [0, {window_s:g}], or null", f"{margin_s}", "correct margin_s")
 
 
 def frames_of(samples: Count) -> Count:
@@ -42,7 +42,7 @@ def log_mel(sound: Tensor, margin_s: float | None, mels: int) -> Tensor:
 
     Args:
         sound: (time,) at 16 kHz, at most 30 s.
-        margin_s: Silence that is heard after the clip's end; None fills the window of 30 s.
+        margin_s: Silence after the clip's end; None fills the window of 30 s.
         mels: Mel bands that the model was trained on.
 
     Returns:
@@ -50,7 +50,7 @@ def log_mel(sound: Tensor, margin_s: float | None, mels: int) -> Tensor:
     """
     import whisper
 
-    heard = WINDOW if margin_s is None else len(sound) + round(margin_s * RATE_HZ)
-    heard = min(WINDOW, FRAME * frames_of(max(heard, SHORTEST)))
-    spectrum: Tensor = whisper.log_mel_spectrogram(pad(sound, (0, heard - len(sound))), mels)
+    samples = WINDOW if margin_s is None else len(sound) + round(margin_s * RATE_HZ)
+    samples = min(WINDOW, FRAME * frames_of(max(samples, SHORTEST)))
+    spectrum: Tensor = whisper.log_mel_spectrogram(pad(sound, (0, samples - len(sound))), mels)
     return spectrum

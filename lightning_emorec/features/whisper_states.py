@@ -42,14 +42,14 @@ _CLEANING = 1  # to be raised when short or long clips are treated in another wa
 class WhisperStates(Feature):
     """What features from the states of Whisper's encoder share.
 
-    Each clip is heard by itself, in float32 on every device, with a context that ends shortly after it: 30 s, as
-    in training, take many times longer. Clips of more than 30 s are heard in windows of 30 s. A clip of less
-    than 0.1 s is followed by silence up to that length. All of a clip is heard, but the states of the silence before
-    and after its speech are left out: how long that lasts says nothing of the emotion.
+    Each clip is encoded by itself, in float32 on every device, with a context that ends shortly after it: 30 s, as
+    in training, take many times longer. Clips of more than 30 s are encoded in windows of 30 s. A clip of less
+    than 0.1 s is followed by silence up to that length. All of a clip is encoded, but the states of the silence before
+    and after its speech are left out: the length of that silence is unrelated to the emotion.
 
     Args:
         model: Name of a model or path of a checkpoint; None means `$EMOREC_WHISPER`, else tiny.en.
-        margin_s: Silence that Whisper hears after a clip's end; None fills the window of 30 s.
+        margin_s: Silence after a clip's end; None fills the window of 30 s.
         trim_db: How far below the loudest frame silence lies; None keeps all states.
 
     Raises:
@@ -63,7 +63,7 @@ class WhisperStates(Feature):
     ) -> None:
         check_margin(margin_s)
         if trim_db is not None and trim_db <= 0:
-            raise EmorecError("a positive trim_db, or null", f"{trim_db}", "mend trim_db")
+            raise EmorecError("a positive trim_db, or null", f"{trim_db}", "correct trim_db")
         self.weights = WhisperWeights(model)
         self.margin_s = margin_s
         self.trim_db = trim_db
@@ -148,7 +148,7 @@ class WhisperStateStatistics(WhisperStates):
     ) -> None:
         super().__init__(model, margin_s, trim_db)
         if views < 1:
-            raise EmorecError("views of at least 1", f"{views}", "mend views")
+            raise EmorecError("views of at least 1", f"{views}", "correct views")
         self.views = views
 
     def options(self) -> Options:
@@ -168,7 +168,7 @@ class WhisperStateStatistics(WhisperStates):
 class WhisperStateFrames(WhisperStates):
     """The states after chosen layers in every frame of 20 ms, or averaged over several.
 
-    A value is (frames, layers, width) float16. In a batch a last column tells a clip's own frames, 1, from
+    A value is (frames, layers, width) float16. In a batch a last column marks a clip's own frames, 1, and
     padding, 0.
 
     Args:
@@ -196,9 +196,9 @@ class WhisperStateFrames(WhisperStates):
     ) -> None:
         super().__init__(model, margin_s, trim_db)
         if step < 1:
-            raise EmorecError("step of at least 1", f"{step}", "mend step")
+            raise EmorecError("step of at least 1", f"{step}", "correct step")
         if view < 0:
-            raise EmorecError("view of 0 or more", f"{view}", "mend view")
+            raise EmorecError("view of 0 or more", f"{view}", "correct view")
         check_layers(layers)
         self.layers = None if layers is None else list(layers)
         self.step = step
@@ -211,8 +211,8 @@ class WhisperStateFrames(WhisperStates):
         return {**super().options(), "layers": layers, "step": self.step, "view": self.view, "recipe": recipe}
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        heard = self._speech(model, view_of(sound, self.view, digest, RATE_HZ))
-        states = chosen_layers(heard, self.layers)  # (layers, frames, width)
+        states = self._speech(model, view_of(sound, self.view, digest, RATE_HZ))
+        states = chosen_layers(states, self.layers)  # (layers, frames, width)
         pieces = torch.split(states, self.step, dim=1)
         rows = torch.stack([piece.mean(dim=1) for piece in pieces])  # (frames / step, layers, width)
         return rows.half().cpu().numpy()
@@ -230,7 +230,9 @@ def check_layers(layers: Sequence[int] | None) -> None:
         EmorecError: None, or one below 1.
     """
     if layers is not None and (not layers or min(layers) < 1):
-        raise EmorecError("layers counted from 1, or null", f"{list(layers)}", "mend model.init_args.layers")
+        raise EmorecError(
+            "layers counted from 1, or null", f"{list(layers)}", "correct model.init_args.layers"
+        )
 
 
 def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) -> Tensor:
@@ -243,7 +245,7 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
         return states
     known = states.shape[dim]
     if max(layers) > known:
-        raise EmorecError(f"layers of 1 to {known}", f"{list(layers)}", "mend model.init_args.layers")
+        raise EmorecError(f"layers of 1 to {known}", f"{list(layers)}", "correct model.init_args.layers")
     return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
 
 

@@ -1,4 +1,4 @@
-"""Whisper's weights: found by name or path, told apart by content, loaded no sooner than needed."""
+"""Whisper's weights: found by name or path, distinguished by content, loaded no sooner than needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightning_emorec.errors import EmorecError, UnavailableError
-from lightning_emorec.features.file_digest import sha256
+from lightning_emorec.hashing import sha256
 from lightning_emorec.locks import lock
 
 if TYPE_CHECKING:

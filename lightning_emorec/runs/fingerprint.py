@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from lightning_emorec import __version__
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.dataset import content_of
-from lightning_emorec.features import sha256
+from lightning_emorec.hashing import sha256, short_hash
 from lightning_emorec.splits import Parts
 from lightning_emorec.types import Tasks
 
@@ -37,7 +35,7 @@ PLACE_OF_TRAINING = {
 
 def describe_clips(parts: Parts, audio: AudioStore, tasks: Tasks) -> str:
     """A hash of the training and validation clips, and of the tasks that they are labelled for."""
-    return _hash([content_of(clips, audio, tasks) for clips in (parts.train, parts.val)])
+    return short_hash([content_of(clips, audio, tasks) for clips in (parts.train, parts.val)])
 
 
 def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
@@ -50,7 +48,7 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
         origins: What the model's `origins` returns: digests of weights, keys of features.
     """
     began_from = config.get("ckpt_path")
-    return _hash(
+    return short_hash(
         {
             "model": _by_content(config["model"]),
             "data": {key: value for key, value in config["data"].items() if key not in PLACE_OF_DATA},
@@ -93,8 +91,3 @@ def _by_content(value: Any) -> Any:
     if path.is_dir():
         return [(file.name, sha256(file)) for file in sorted(path.iterdir()) if file.is_file()]
     return sha256(path) if path.is_file() else value
-
-
-def _hash(content: object) -> str:
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -145,7 +145,7 @@ def test_a_run_folder_serves_as_well_as_its_checkpoint(kept: Path, tmp_path: Pat
     [
         (None, r"expected a checkpoint file; found no file .*model\.ckpt; name a run's folder or its"),
         (b"half a checkpoint", "which cannot be read"),
-        ({"state_dict": {}}, "which does not say what the model is; train the run with `fit`"),
+        ({"state_dict": {}}, "which does not describe the model; train the run with `fit`"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: object, message: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from lightning_emorec.commands.crossval.folds import Fold, Folding, inner_folds
 from lightning_emorec.commands.crossval.model_spec import Config, ModelSpec
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.runs.folder import is_done
 from lightning_emorec.runs.leakage import known_training_overlap
@@ -127,7 +126,7 @@ class FoldJobFactory:
         folder = self.folder / f"seed{seed}-fold{fold.index}"
         title = Path(model.config["name"]).name
         print_ = model.run_fingerprint(prints, seed, described)
-        run = folder / f"{title}-{digest([print_, model.content(fold.parts.test)])}"
+        run = folder / f"{title}-{short_hash([print_, model.content(fold.parts.test)])}"
         stores = {name: self.runs / BRANCHES / f"{name}-{print_}" for name, print_ in prints.items()}
         inner = self._inner(fold, seed)
         computed = [run.name, *(step.folder.name for steps in inner.values() for step in steps)]
@@ -138,7 +137,7 @@ class FoldJobFactory:
             run=FitStep("fit", run, self._config(model.config, fold, seed, run)),
             stores=stores or {model.config["name"]: run},
             inner=inner,
-            fingerprint=digest([computed, self.options.inner, sorted(self.options.single)]),
+            fingerprint=short_hash([computed, self.options.inner, sorted(self.options.single)]),
         )
 
     def _inner(self, outer: Fold, seed: int) -> dict[str, list[FitStep]]:
@@ -172,8 +171,3 @@ class FoldJobFactory:
             "ckpt_path": None,
             "data": {**config["data"], "split": fold.spec},
         }
-
-
-def digest(content: object) -> str:
-    """A short hash of plain values."""
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -11,9 +11,10 @@ import yaml
 from lightning_emorec import __version__
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.commands.crossval.folds import outer_folds
-from lightning_emorec.commands.crossval.jobs import FoldJob, FoldJobFactory, Options, digest
+from lightning_emorec.commands.crossval.jobs import FoldJob, FoldJobFactory, Options
 from lightning_emorec.commands.crossval.model_spec import ModelSpec
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.nested import flat
 from lightning_emorec.runs.folder import begun_by, record_version
 
@@ -34,7 +35,7 @@ class CrossvalPlan:
     def fingerprint(self) -> str:
         """Of what the outer folds with the first seed compute; further seeds and inner folds may be added."""
         first = self.jobs[0].seed
-        return digest([job.run.folder.name for job in self.jobs if job.seed == first])
+        return short_hash([job.run.folder.name for job in self.jobs if job.seed == first])
 
     def write(self) -> None:
         """Write plan.json and config.yaml into the folder.

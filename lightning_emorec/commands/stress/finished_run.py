@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from lightning_emorec.branches import Branch
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.inference import TrainedModel, branch_logits, datamodule_of, feature_keys, load_model
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import logits_file, solved_on_file
@@ -130,4 +130,4 @@ def load_finished_run(run: str, runs: str) -> FinishedRun:
 def _identity(trained: TrainedModel) -> str:
     """Hash of the checkpoint, the features with their weights, and the version: what logits depend on."""
     settings = " ".join([__version__, *feature_keys(trained.model)]).encode()
-    return hashlib.sha256(settings + trained.checkpoint.read_bytes()).hexdigest()[:12]
+    return short_hash(settings + trained.checkpoint.read_bytes(), digits=12)

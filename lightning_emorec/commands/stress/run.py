@@ -178,7 +178,7 @@ class StressTest:
         if without_audio := len(self.data.clips(self.part)) - len(self.clips):
             notes.append(f"{without_audio} clips have no audio and are left out.")
         for name, branch in self.branches.items():
-            if any(is_text(feature) and not feature.cached for feature in branch.features):
+            if any(is_text(feature) and not feature.from_audio for feature in branch.features):
                 notes.append(f"{name} reads given transcripts, which worse audio leaves as they are.")
             elif any(is_text(feature) for feature in branch.features):
                 notes.append(f"{name} reads what is recognised anew in the worse audio.")

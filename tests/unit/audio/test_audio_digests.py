@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lightning_emorec import sqlite_store
 from lightning_emorec.audio import DigestIndex, digests, parallel
 from lightning_emorec.errors import EmorecError
 
@@ -29,7 +30,7 @@ def refuse_to_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> str:
         raise AssertionError(f"hashed {path}")
 
-    monkeypatch.setattr(digests, "_hash_file", refuse)
+    monkeypatch.setattr(digests, "sha256_of", refuse)
 
 
 def test_digests_are_the_sha256_of_the_bytes_in_order(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_all_missing_files_are_counted(tmp_path: Path) -> None:
 
 
 def test_one_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EmorecError, match=r"found no file .*gone\.wav; restore it or mend the path"):
+    with pytest.raises(EmorecError, match=r"found no file .*gone\.wav; restore it or correct the path"):
         DigestIndex(tmp_path).digests([tmp_path / "gone.wav"])
 
 
@@ -131,7 +132,7 @@ def test_an_index_that_cannot_be_written_costs_only_time(
 def test_a_locked_index_costs_only_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(digests, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sqlite_store, "PATIENCE_S", 0.05)
     paths = write_files(tmp_path / "audio", 2)
     index = DigestIndex(tmp_path)
     other = sqlite3.connect(index.path)
@@ -143,14 +144,14 @@ def test_a_locked_index_costs_only_time(
 
 def test_an_interruption_keeps_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = write_files(tmp_path / "audio", 4)
-    original = digests._hash_file
+    original = digests.sha256_of
 
     def interrupted(path: Path) -> str:
         if path == paths[3]:
             raise KeyboardInterrupt
         return original(path)
 
-    monkeypatch.setattr(digests, "_hash_file", interrupted)
+    monkeypatch.setattr(digests, "sha256_of", interrupted)
     monkeypatch.setattr(parallel, "MOST_THREADS", 1)  # in order
     with pytest.raises(KeyboardInterrupt):
         DigestIndex(tmp_path).digests(paths)

@@ -44,8 +44,8 @@ class Counting(Feature):
         return [str(value) for value in values]
 
 
-class Uncached(Counting):
-    cached = False
+class NotFromAudio(Counting):
+    from_audio = False
 
 
 class Arrays(Counting):
@@ -110,8 +110,8 @@ def test_an_array_comes_back_as_it_was(cache: FeatureCache) -> None:
     assert value.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_a_feature_that_is_not_cached_is_left_alone(cache: FeatureCache) -> None:
-    feature = Uncached()
+def test_a_feature_that_is_not_made_from_audio_is_left_alone(cache: FeatureCache) -> None:
+    feature = NotFromAudio()
     fill(cache, feature, "a")
     assert feature.computed == []
     assert not cache.folder.exists()

@@ -70,7 +70,7 @@ def test_clips_that_a_file_lacks_are_counted_and_named(tmp_path: Path, audio: Au
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     feature = TranscriptFile(str(tmp_path / "nowhere.csv"))
-    with pytest.raises(EmorecError, match=r"nowhere.csv: No such file.*mend transcript_file"):
+    with pytest.raises(EmorecError, match=r"nowhere.csv: No such file.*correct transcript_file"):
         feature.check_available()
 
 

@@ -65,9 +65,9 @@ def test_a_transcript_that_is_cached_is_computed_once_for_itself_and_its_scores(
     assert transcript.collate([value[transcript.key] for value in values]) == TEXTS
 
 
-@pytest.mark.parametrize(("transcript", "cached"), [(ReferenceTranscript(), False), (Listening(), True)])
-def test_scores_are_cached_as_their_transcript_is(transcript: Transcript, cached: bool) -> None:
+@pytest.mark.parametrize(("transcript", "from_audio"), [(ReferenceTranscript(), False), (Listening(), True)])
+def test_scores_are_made_from_audio_if_their_transcript_is(transcript: Transcript, from_audio: bool) -> None:
     scores = VaderScores(transcript)
-    assert scores.cached is cached
+    assert scores.from_audio is from_audio
     assert scores.key != transcript.key
     assert scores.stored_as == transcript.key
