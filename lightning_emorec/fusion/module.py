@@ -52,9 +52,6 @@ class FusionModule(ClosedFormBranch):
     Attributes:
         across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned
             from the others; empty before validation, and where there is one actor.
-
-    Raises:
-        EmorecError: No branches, or a branch whose spec is wrong.
     """
 
     def __init__(
