@@ -65,9 +65,6 @@ class FeatureCache:
             digests: Content digest of each clip's audio; equal audio is computed once.
             audio: Where the feature finds the decoded audio.
             show: A progress bar; of several processes on one terminal, one has it.
-
-        Raises:
-            EmorecError: The disk is full or not writable, or a clip lacks what the feature is made from.
         """
         missing = self.missing(feature, clips, digests)
         if not missing:
@@ -88,9 +85,6 @@ class FeatureCache:
         Args:
             stored_as: The feature's; asked for by name because a name costs a hash and this is called often.
             digest: Of the audio.
-
-        Raises:
-            EmorecError: It was never computed, or is damaged.
         """
         path = self._path(stored_as)
         with closing(_open(path)) as connection, _explained(path):

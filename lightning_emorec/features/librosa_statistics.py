@@ -50,11 +50,7 @@ class LibrosaStatistics(Functionals):
         }
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield (386,) of each clip, over all cores.
-
-        Raises:
-            EmorecError: A clip has no audio, or one that cannot be decoded.
-        """
+        """Yield (386,) of each clip, over all cores."""
         yield from over_clips(_statistics, clips, audio.at(_RATE_HZ))
 
 

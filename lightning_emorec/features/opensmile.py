@@ -60,20 +60,11 @@ class OpenSmileFunctionals(Functionals):
         return _options(self.feature_set, "Functionals")
 
     def check_available(self) -> None:
-        """Look for the package.
-
-        Raises:
-            UnavailableError: It is not installed.
-        """
+        """Look for the package."""
         _check_installed()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield (size,) of each clip, over all cores.
-
-        Raises:
-            UnavailableError: openSMILE is not installed.
-            EmorecError: A clip has no audio, or one that cannot be decoded.
-        """
+        """Yield (size,) of each clip, over all cores."""
         for rows in _run(self.feature_set, "Functionals", clips, audio):
             yield rows[0]
 
@@ -93,20 +84,11 @@ class OpenSmileDescriptors(Feature):
         return _options("eGeMAPSv02", "LowLevelDescriptors")
 
     def check_available(self) -> None:
-        """Look for the package.
-
-        Raises:
-            UnavailableError: It is not installed.
-        """
+        """Look for the package."""
         _check_installed()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield (frames, 25) of each clip, over all cores.
-
-        Raises:
-            UnavailableError: openSMILE is not installed.
-            EmorecError: A clip has no audio, or one that cannot be decoded.
-        """
+        """Yield (frames, 25) of each clip, over all cores."""
         yield from _run("eGeMAPSv02", "LowLevelDescriptors", clips, audio)
 
     def collate(self, values: Sequence[Value]) -> Tensor:

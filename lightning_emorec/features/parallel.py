@@ -36,9 +36,6 @@ def over_clips(
         clips: What to work on.
         audio: At the rate that `work` takes.
         processes: None means one for each core that this process may use.
-
-    Raises:
-        EmorecError: A clip has no audio, or one that cannot be decoded.
     """
     processes = processes or joblib.cpu_count()
     sounds = (audio.load(path) for path in paths_of(clips))

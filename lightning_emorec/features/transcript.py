@@ -41,11 +41,7 @@ class ReferenceTranscript(Transcript):
         return {"source": "reference"}
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield `{"text": ...}` of each clip.
-
-        Raises:
-            EmorecError: The corpus has no text for a clip.
-        """
+        """Yield `{"text": ...}` of each clip."""
         _refuse_missing(
             [clip.id for clip in clips if clip.text is None],
             "a text for every clip in the corpus",
@@ -67,27 +63,15 @@ class TranscriptFile(Transcript):
         self.path = Path(path)
 
     def options(self) -> Options:
-        """The digest of the file, so that an edited file is another feature.
-
-        Raises:
-            EmorecError: The file cannot be read.
-        """
+        """The digest of the file, so that an edited file is another feature."""
         return {"source": "file", "sha256": hashlib.sha256(self._bytes()).hexdigest()}
 
     def check_available(self) -> None:
-        """Read the file.
-
-        Raises:
-            EmorecError: It is missing, is no CSV, lacks a column or names a clip twice.
-        """
+        """Read the file."""
         self._texts()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield `{"text": ...}` of each clip.
-
-        Raises:
-            EmorecError: The file cannot be read, or does not name a clip.
-        """
+        """Yield `{"text": ...}` of each clip."""
         texts = self._texts()
         _refuse_missing(
             [clip.id for clip in clips if clip.id not in texts],
@@ -122,9 +106,6 @@ def transcript_feature(
             else tiny.en.
         transcript_file: For `file`: the path of the CSV.
         context_s: For `whisper`: see `WhisperTranscript`.
-
-    Raises:
-        EmorecError: `file` without a file.
     """
     if transcript == "reference":
         return ReferenceTranscript()

@@ -54,9 +54,6 @@ class WhisperTranscript(Transcript):
         context_s: Pad clips that are at least a second shorter than this to it, and not to 30 s. Several
             times faster, but Whisper was not trained so: words change, and it falls into loops where the
             context is close to the clip's length.
-
-    Raises:
-        EmorecError: An argument out of range.
     """
 
     def __init__(
@@ -92,12 +89,7 @@ class WhisperTranscript(Transcript):
         }
 
     def check_available(self) -> None:
-        """Raise unless the weights are here or within reach, and the language is one of Whisper's.
-
-        Raises:
-            UnavailableError: No weights and no network.
-            EmorecError: An unknown model or language.
-        """
+        """Raise unless the weights are here or within reach, and the language is one of Whisper's."""
         from whisper.tokenizer import LANGUAGES
 
         if self.language not in LANGUAGES:
@@ -105,12 +97,7 @@ class WhisperTranscript(Transcript):
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield the transcripts of `batch_clips` clips at a time.
-
-        Raises:
-            UnavailableError: The weights cannot be had.
-            EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
-        """
+        """Yield the transcripts of `batch_clips` clips at a time."""
         paths = paths_of(clips)
         store = audio.at(_RATE_HZ)
         model = self.weights.load()

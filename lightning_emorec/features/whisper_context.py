@@ -22,11 +22,7 @@ Count = TypeVar("Count", int, Tensor)
 
 
 def check_margin(margin_s: float | None) -> None:
-    """Check the silence after a clip's end.
-
-    Raises:
-        EmorecError: It is negative, or longer than Whisper's window.
-    """
+    """Check the silence after a clip's end."""
     window_s = WINDOW / RATE_HZ
     if margin_s is not None and not 0 <= margin_s <= window_s:
         raise EmorecError(f"margin_s in [0, {window_s:g}], or null", f"{margin_s}", "correct margin_s")

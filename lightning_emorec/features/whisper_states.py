@@ -51,9 +51,6 @@ class WhisperStates(Feature):
         model: Name of a model or path of a checkpoint; None means `$EMOREC_WHISPER`, else tiny.en.
         margin_s: Silence after a clip's end; None fills the window of 30 s.
         trim_db: How far below the loudest frame silence lies; None keeps all states.
-
-    Raises:
-        EmorecError: A margin or threshold out of range.
     """
 
     activity: ClassVar[str] = "hearing with Whisper"
@@ -75,21 +72,11 @@ class WhisperStates(Feature):
         return {"weights": weights, "margin_s": margin_s, "trim_db": trim_db, "cleaning": _CLEANING}
 
     def check_available(self) -> None:
-        """Raise unless the weights are here or within reach.
-
-        Raises:
-            UnavailableError: No weights and no network.
-            EmorecError: An unknown model.
-        """
+        """Raise unless the weights are here or within reach."""
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield what is kept of the states of each clip.
-
-        Raises:
-            UnavailableError: The weights cannot be had.
-            EmorecError: A clip has no audio, or the weights are no Whisper checkpoint.
-        """
+        """Yield what is kept of the states of each clip."""
         paths = paths_of(clips)
         store = audio.at(RATE_HZ)
         digests = store.digests(paths)
@@ -132,9 +119,6 @@ class WhisperStateStatistics(WhisperStates):
         margin_s: As `WhisperStates`.
         trim_db: As `WhisperStates`.
         views: 1 is the clip as it is; more are drawn, see `view_of`.
-
-    Raises:
-        EmorecError: An argument out of range.
     """
 
     name: ClassVar[str] = "whisper-statistics"
@@ -178,9 +162,6 @@ class WhisperStateFrames(WhisperStates):
         layers: Which layers, counted from 1; None means all.
         step: Frames that are averaged into one, since a frame of all layers takes much room.
         view: 0 is the clip as it is; others are drawn, see `view_of`.
-
-    Raises:
-        EmorecError: An argument out of range.
     """
 
     name: ClassVar[str] = "whisper-frames"
@@ -224,11 +205,7 @@ class WhisperStateFrames(WhisperStates):
 
 
 def check_layers(layers: Sequence[int] | None) -> None:
-    """Check the numbers of layers, without knowing how many there are.
-
-    Raises:
-        EmorecError: None, or one below 1.
-    """
+    """Check the numbers of layers, without knowing how many there are."""
     if layers is not None and (not layers or min(layers) < 1):
         raise EmorecError(
             "layers counted from 1, or null", f"{list(layers)}", "correct model.init_args.layers"
@@ -236,11 +213,7 @@ def check_layers(layers: Sequence[int] | None) -> None:
 
 
 def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) -> Tensor:
-    """Those along `dim` that are chosen, counted from 1; None means all.
-
-    Raises:
-        EmorecError: The model has no such layer.
-    """
+    """Those along `dim` that are chosen, counted from 1; None means all."""
     if layers is None:
         return states
     known = states.shape[dim]

@@ -39,9 +39,6 @@ class LogLinear(FusionRule):
         bias_ridge: Pull of the bias towards 0.
         calibrate: Learn a temperature for each branch first: the weights hold one anyway, but are pulled towards the
             prior, which means more where the branches are equally sure.
-
-    Raises:
-        EmorecError: A ridge that is not positive.
     """
 
     def __init__(

@@ -49,11 +49,8 @@ class FusionRule(nn.Module, ABC):
         one sex, teach nothing: the rule then keeps its prior.
 
         Args:
-            logits: (branches, clips, classes).
+            logits: (branches, clips, classes), finite.
             labels: (clips,) int64, none of them `UNLABELLED`.
-
-        Raises:
-            EmorecError: Logits that are not finite.
         """
         bad = [str(branch) for branch, values in enumerate(logits) if not values.isfinite().all()]
         if bad:
@@ -98,11 +95,7 @@ class FusionRule(nn.Module, ABC):
     @property
     @abstractmethod
     def shares(self) -> list[float] | None:
-        """One weight a branch, summing to 1, in the order of `fit`; None where the rule has none.
-
-        Raises:
-            RuntimeError: `fit` has not been called.
-        """
+        """One weight a branch, summing to 1, in the order of `fit`; None where the rule has none."""
 
     @property
     def temperature(self) -> float | None:
@@ -110,11 +103,7 @@ class FusionRule(nn.Module, ABC):
         return None
 
     def require_fitted(self) -> None:
-        """Raise if there is nothing to fuse with yet.
-
-        Raises:
-            RuntimeError: `fit` has not been called.
-        """
+        """Raise if `fit` has not been called."""
         if not self.branches:
             raise RuntimeError(f"{type(self).__name__} must be fitted before it is used")
 

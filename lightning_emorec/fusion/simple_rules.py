@@ -64,9 +64,6 @@ class Weighted(FusionRule):
             validation accuracy above chance, where chance is what the most frequent class would score if it
             were always guessed; if no branch is above it, all weigh the same.
         calibrate: Learn a temperature for each branch first.
-
-    Raises:
-        EmorecError: A weight that is negative or not finite, or weights that are all 0.
     """
 
     def __init__(self, weights: list[float] | None = None, calibrate: bool = False) -> None:
@@ -85,11 +82,7 @@ class Weighted(FusionRule):
         return Weighted(given if any(given) else [1.0] * len(given), self.calibrate)
 
     def learn(self, log_p: Tensor, labels: Tensor) -> None:
-        """Normalise the weights given, or find them.
-
-        Raises:
-            EmorecError: As many weights as there are branches were not given.
-        """
+        """Normalise the weights given, or find them."""
         self._normalise(self.given or _accuracy_above_chance(log_p, labels), len(log_p))
 
     def keep_prior(self, branches: int, classes: int) -> None:

@@ -21,9 +21,6 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     Args:
         logits: (clips, classes) of validation actors, who are neither trained nor tested on.
         labels: (clips,) class indices; unlabelled clips are left out.
-
-    Raises:
-        EmorecError: No clip is labelled, or a logit is not finite.
     """
     logits, labels = labelled(logits, labels)
 

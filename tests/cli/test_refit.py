@@ -98,7 +98,7 @@ def test_a_fusion_is_solved_on_the_branches_that_chose_and_made_of_their_refits(
 
     with pytest.raises(SystemExit):  # these clips were trained on
         main(["stress", "fused", "--part", "val", "--runs", str(project.runs)])
-    assert "found validation clips, on which they were refitted" in capsys.readouterr().err
+    assert "found validation clips, on which the branches were refitted" in capsys.readouterr().err
 
     moved = shutil.copy(fused / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
     shutil.rmtree(project.runs)

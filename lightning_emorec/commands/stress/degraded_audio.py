@@ -60,11 +60,7 @@ class DegradedAudio(AudioStore):
         )
 
     def load(self, path: Path) -> Sound:
-        """(time',) samples of a clip, degraded.
-
-        Raises:
-            EmorecError: The file cannot be used, or the result is not finite.
-        """
+        """(time',) samples of a clip, degraded."""
         clip, name = self._clips[path], self._degradation.name
         seed = draw_seed(self._run_seed, 0, f"stress/{name}/{clip.id}")
         recording = Recording(self._clean.load(path), self.rate_hz, clip, seed, self._voices)

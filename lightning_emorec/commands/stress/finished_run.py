@@ -81,11 +81,7 @@ class FinishedRun:
         return next(iter(self.trained.tasks))
 
     def judged_part(self, asked: Part | None) -> Part:
-        """The part asked for; by default `test` where the run was tested, else `val`.
-
-        Raises:
-            EmorecError: A part that the run cannot be judged on.
-        """
+        """The part asked for; by default `test` where the run was tested, else `val`."""
         tested = logits_file(self.folder, "test").is_file()
         if asked == "test" and not tested:
             found = f"{self.folder}, which was not tested"
@@ -109,9 +105,6 @@ def load_finished_run(run: str, runs: str) -> FinishedRun:
     Args:
         run: Its folder, or its name within `runs`.
         runs: Folder of all runs.
-
-    Raises:
-        EmorecError: There is no such run, it is unfinished, or its checkpoint cannot be used.
     """
     folder = Path(run) if is_done(Path(run)) else Path(runs) / run
     if not is_done(folder):

@@ -50,9 +50,6 @@ def stress(
 
     Returns:
         What is in the files.
-
-    Raises:
-        EmorecError: No such run, or an unknown condition or branch.
     """
     names = _names(conditions) if conditions is not None else list(CONDITIONS)
     check_conditions(names)
@@ -71,9 +68,6 @@ class StressTest:
         run: The run.
         part: Whose clips are degraded.
         skip: Branches to leave out.
-
-    Raises:
-        EmorecError: A branch to skip that is not there, or none is left.
     """
 
     def __init__(self, run: FinishedRun, part: Part, skip: Sequence[str]) -> None:
