@@ -30,8 +30,6 @@ class DescriptorsBranch(GradientBranch):
 
     Args:
         tasks: Task name -> class names.
-        channels: Width of what the network over time gives.
-        dropout: Before the heads; the network over time has the same.
         noise: Standard deviation of what training adds to each standardised descriptor.
         max_frames: Longer clips are cut; a frame is 10 ms.
         step: Read every n-th frame only; openSMILE smooths over three.
@@ -42,8 +40,6 @@ class DescriptorsBranch(GradientBranch):
     def __init__(
         self,
         tasks: Tasks,
-        channels: int,
-        dropout: float = 0.3,
         noise: float = 0.3,
         max_frames: int = 1500,
         step: int = 4,
@@ -51,13 +47,16 @@ class DescriptorsBranch(GradientBranch):
         **recipe: Any,
     ) -> None:
         super().__init__(tasks, warmup_epochs=warmup_epochs, **recipe)
-        check_shares(dropout=dropout)
         check_at_least(0, noise=noise)
         check_at_least(1, max_frames=max_frames, step=step)
         self.noise = noise
         self.max_frames = max_frames
         self.step = step
         self.standardiser = Standardiser(DESCRIPTORS)
+
+    def add_pooling(self, channels: int, dropout: float) -> None:
+        """Make what follows the network over time, which gives so many channels."""
+        check_shares(dropout=dropout)
         self.pooling = AttentiveStatistics(channels)
         self.norm = nn.LayerNorm(self.pooling.outputs)
         self.add_heads(self.pooling.outputs, dropout)
@@ -126,7 +125,8 @@ class DescriptorsCnn(DescriptorsBranch):
         check_at_least(1, width=width, blocks=blocks, kernel=kernel)
         if kernel % 2 == 0:
             raise EmorecError("an odd kernel", f"{kernel}", "set model.init_args.kernel")
-        super().__init__(tasks, width, dropout, **recipe)
+        super().__init__(tasks, **recipe)
+        self.add_pooling(width, dropout)
         self.entry = nn.Conv1d(DESCRIPTORS, width, 1)
         self.blocks = nn.ModuleList(_Block(width, kernel, 2**block, dropout) for block in range(blocks))
 
@@ -171,7 +171,8 @@ class DescriptorsLstm(DescriptorsBranch):
         self, tasks: Tasks, hidden: int = 48, layers: int = 2, dropout: float = 0.3, **recipe: Any
     ) -> None:
         check_at_least(1, hidden=hidden, layers=layers)
-        super().__init__(tasks, 2 * hidden, dropout, **recipe)
+        super().__init__(tasks, **recipe)
+        self.add_pooling(2 * hidden, dropout)
         between = dropout if layers > 1 else 0.0  # torch warns about a dropout that has no place
         self.lstm = nn.LSTM(
             DESCRIPTORS, hidden, layers, batch_first=True, dropout=between, bidirectional=True

@@ -75,6 +75,7 @@ class PublishedCnn(GradientBranch):
             warmup_epochs=0.0,
             **recipe,
         )
+        self.hparams.pop("warmup_epochs", None)  # no argument of this class
         self.front_end = RelativeDecibels(rate_hz, duration_s, mels, window, hop)
         least = 2**4  # each block halves both sides of the image
         if min(mels, self.front_end.frames) < least:

@@ -49,9 +49,7 @@ def test_an_unknown_config_key(project: Project, capsys: pytest.CaptureFixture[s
 
 def test_an_argument_that_the_model_refuses(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     said = error_of(project, capsys, "fit", "--config", project.config("text"), "--model.init_args.lr=0")
-    assert (
-        said.strip().splitlines()[-1] == "error: expected a positive lr; found 0.0; mend model.init_args.lr"
-    )
+    assert said.strip().splitlines()[-1] == "error: expected lr above 0; found 0.0; set model.init_args.lr"
 
 
 def test_an_unknown_key_in_a_branch_is_told_before_anything_is_trained(

@@ -170,6 +170,13 @@ def test_a_branch_learns_without_a_trainer(name: str, data: EmotionDataModule) -
     assert all(rows.isfinite().all() for rows in made.values())
 
 
+def test_the_hyper_parameters_build_the_branch_again(name: str) -> None:
+    kind: type[Branch] = getattr(lightning_emorec.branches, name)
+    branch = kind(TASKS, **SMALL[name])
+    assert set(branch.hparams) == {*spec(name)["init_args"], "tasks"}
+    assert {**kind(**branch.hparams).hparams} == {**branch.hparams}
+
+
 def test_features_of_arguments_with_gaps_are_those_of_the_defaults(name: str) -> None:
     kind: type[Branch] = getattr(lightning_emorec.branches, name)
     expected = [feature.key for feature in branch_features(spec(name))]
