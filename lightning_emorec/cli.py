@@ -266,9 +266,9 @@ class EmorecCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
-        file = self._get(self.config, "ckpt_path")
-        if self.config.subcommand != "fit" and file is not None:
-            model = {self.config.subcommand: {"model": model_of(read_checkpoint(file))}}
+        verb = self.config.subcommand
+        if verb != "fit" and (file := self.config[verb].ckpt_path) is not None:
+            model = {verb: {"model": model_of(read_checkpoint(file))}}
             self.config = self.parser.parse_object(model, self.config)
 
 
