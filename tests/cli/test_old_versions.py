@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 import yaml
 
 from lightning_emorec.renamed import RENAMED
+from lightning_emorec.runs import folder
 from lightning_emorec.runs.checkpoint import RUN_CONFIG, read_checkpoint
 from tests.cli.conftest import Project
 
@@ -80,21 +80,22 @@ def test_a_config_with_old_class_paths_repeats_the_run(project: Project) -> None
 
 
 def test_a_run_and_branches_of_another_version_are_left_as_they_are(
-    project: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.run("fit", "--config", project.config("fused"))
     branches = project.runs / "branches"
-    for folder in [project.runs / "fused", *branches.iterdir()]:
-        (folder / "version").unlink()
+    for begun in [project.runs / "fused", *branches.iterdir()]:
+        (begun / "version").unlink()
     (project.runs / "fused" / "done").unlink()
     (project.runs / "fused" / "fingerprint").write_text("of version 0.1.0")
-    for folder in list(branches.iterdir()):
-        folder.rename(f"{folder}"[:-4] + "0000")
+    for begun in list(branches.iterdir()):
+        begun.rename(f"{begun}"[:-4] + "0000")
     before = {file: file.read_bytes() for file in project.runs.rglob("*") if file.is_file()}
-    monkeypatch.setattr(logging.getLogger("lightning_emorec"), "propagate", True)  # the first run set it
+    warnings: list[str] = []
+    monkeypatch.setattr(folder.log, "warning", lambda text, *values: warnings.append(text % values))
     project.run("fit", "--config", project.config("fused"))
     assert {file: file.read_bytes() for file in before} == before
-    run, trained = [line for line in caplog.messages if "version 0.1.0" in line]
+    run, trained = warnings
     assert run.startswith(f"{project.runs / 'fused'} was begun by version 0.1.0")
     assert "(and 1 more) was trained by version 0.1.0" in trained
     assert len(list(branches.iterdir())) == 4
