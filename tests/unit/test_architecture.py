@@ -86,6 +86,11 @@ def test_modules_import_only_from_stages_to_their_left() -> None:
     assert found == {}
 
 
+def test_contributing_documents_the_order_of_the_stages() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf8")
+    assert text.partition("```text")[2].partition("```")[0].split() == STAGES
+
+
 @pytest.mark.parametrize(
     "source",
     [
