@@ -84,6 +84,7 @@ def _take_place(asked: dict[str, Any]) -> None:
         asked["preexec_fn"]()
         if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # as Python does when it starts
             signal.signal(signal.SIGINT, signal.default_int_handler)
+    _forget_resource_trackers()
     sys.argv = [program.__file__, *asked["args"][3:]]
     sys.stdin = open(0, encoding="utf8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, encoding="utf8", closefd=False)  # noqa: SIM115
@@ -92,3 +93,13 @@ def _take_place(asked: dict[str, Any]) -> None:
         for handler in logger.handlers:
             if type(handler) is logging.StreamHandler:
                 handler.stream = sys.stderr
+
+
+def _forget_resource_trackers() -> None:
+    """Let joblib and multiprocessing start their own: the pipes to those of the test process are closed."""
+    for name in ("multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker"):
+        if (module := sys.modules.get(name)) is not None:
+            module._resource_tracker._fd = None
+            module._resource_tracker._pid = None
+    if (module := sys.modules.get("joblib.externals.loky.reusable_executor")) is not None:
+        module._executor = None

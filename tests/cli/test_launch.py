@@ -17,6 +17,7 @@ import yaml
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from tests.cli.conftest import Project
+from tests.warm_start import COLD
 
 PATIENCE_S = 400  # starting Python with torch takes most of it on a busy machine
 
@@ -27,7 +28,7 @@ def torchrun(*options: str) -> list[str]:
 
 def start(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
+    return COLD(
         command,
         cwd=folder,
         env={

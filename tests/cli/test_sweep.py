@@ -50,7 +50,7 @@ def test_a_sweep_leaves_a_table_a_page_and_a_config_that_fit_takes(
     with (folder / "trials.csv").open(newline="", encoding="utf8") as lines:
         bad, good = csv.DictReader(lines)
     assert (bad["state"], good["state"]) == ("failed", "done")
-    assert "a positive lr" in bad["reason"]  # one bad trial does not end the sweep
+    assert "lr above 0" in bad["reason"]  # one bad trial does not end the sweep
     assert f"fit --config {folder / 'best.yaml'}" in capsys.readouterr().out
     assert (folder / "sweep.html").is_file()
     best = yaml.safe_load((folder / "best.yaml").read_text(encoding="utf8"))
@@ -70,7 +70,7 @@ def test_a_sweep_in_which_every_trial_fails_says_why(
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert "1 that failed, the first by: exit status" in said
-    assert "expected a positive lr; found 0.0" in said
+    assert "expected lr above 0; found 0.0" in said
 
 
 @pytest.mark.parametrize(("flag", "value"), [("--trials", "0"), ("--jobs", "0")])
