@@ -31,7 +31,7 @@ def workers_of(pid: int) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").is_file(), reason="finds the workers in /proc")
 def test_a_killed_worker_is_told_with_what_to_do_and_the_run_goes_on(project: Project) -> None:
     command = ("fit", "--config", project.config("text"), *LONG, "--data.workers=2")
-    process = project.start(*command)
+    process = project.start(*command, cold=True)
     wait_for_epoch(project.runs / "text", 1)
     deadline = time.monotonic() + 60
     while (
