@@ -55,7 +55,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 RENAMED: dict[str, str] = {}
 """Old key in a JSON file -> new key."""
-ADDED = {"version"}
+ADDED = {"version", "run_plan.json"}
 """Names of files that earlier versions did not write."""
 LEFT_OUT = {"seconds", "versions", "fingerprint", "folder", "run", "warnings", "notes", "title", "titles"}
 """Keys in JSON files whose values are times, versions, places or sentences."""
