@@ -1,0 +1,71 @@
+"""What a recogniser asks of a trained model, whichever runtime computes it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_emorec.recognition.confidence import Confidence
+
+Waveform = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of several waveforms.
+
+    Attributes:
+        logits: Task -> (waveforms, classes).
+        branches: Branch -> task -> (waveforms, classes); without branches that were given nothing to judge.
+        embeddings: Branch -> (waveforms, size), where asked for.
+        texts: Transcript of each waveform; None where no text was used.
+    """
+
+    logits: dict[str, NDArray[np.float32]]
+    branches: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+    embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    texts: list[str | None] = field(default_factory=list)
+
+
+class RecognitionModel(ABC):
+    """A trained model that judges waveforms.
+
+    Attributes:
+        name: Of the run.
+        version: Of the package that made it.
+        digest: SHA-256 of its weights.
+        rate_hz: Of the waveforms that it takes.
+        tasks: Task -> classes in logit order; the first is the emotion.
+        confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
+        reads_text: Whether it judges what is said.
+        synthetic: Whether it was trained on generated voices only.
+    """
+
+    name: str
+    version: str
+    digest: str
+    rate_hz: int
+    tasks: Mapping[str, Sequence[str]]
+    confidence: Mapping[str, Confidence]
+    reads_text: bool
+    synthetic: bool
+
+    @abstractmethod
+    def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:
+        """What is said in each waveform, as in training; only where `reads_text`."""
+
+    @abstractmethod
+    def judge(
+        self, waveforms: Sequence[Waveform], texts: Sequence[str] | None = None, embeddings: bool = False
+    ) -> Answer:
+        """Judge waveforms of at least one sample each.
+
+        Args:
+            waveforms: (time,) each, at `rate_hz`.
+            texts: What is said in each; None leaves out the branches that read text, and solves the fusion without.
+            embeddings: Return embeddings too.
+        """
