@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightning_emorec.types import Part
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightning_emorec.types import Part
 
 BEST = "best.ckpt"
 LAST = "last.ckpt"

@@ -60,12 +60,18 @@ class RecognitionModel(ABC):
 
     @abstractmethod
     def judge(
-        self, waveforms: Sequence[Waveform], texts: Sequence[str] | None = None, embeddings: bool = False
+        self,
+        waveforms: Sequence[Waveform],
+        texts: Sequence[str] | None = None,
+        embeddings: bool = False,
+        contents: Sequence[str] | None = None,
     ) -> Answer:
         """Judge waveforms of at least one sample each.
 
         Args:
             waveforms: (time,) each, at `rate_hz`.
-            texts: What is said in each; None leaves out the branches that read text, and solves the fusion without.
+            texts: What is said in each; None where the model reads no text, else they are transcribed.
             embeddings: Return embeddings too.
+            contents: Digest of each waveform's file, from which altered views are drawn as in training; None draws
+                the same for all.
         """

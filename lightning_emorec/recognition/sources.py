@@ -1,0 +1,132 @@
+"""Which recordings a user names: files, folders, patterns, tables, standard input, arrays."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from io import BytesIO
+from pathlib import Path
+
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import sha256, short_hash
+
+STDIN = "-"
+
+SUFFIXES = frozenset(
+    ".wav .wave .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .amr .gsm .wma "
+    ".m4a .mp4 .m4b .mov .aac .webm .mkv .mka .3gp".split()
+)
+"""Files that are taken from a folder; a file that is named by itself may have any name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording, or a stretch of it.
+
+    Attributes:
+        name: As its user named it.
+        path: The file; None means standard input.
+        start: Begin of the stretch in s; None means the recording's.
+        end: End of the stretch in s; None means the recording's.
+        speaker: Who speaks, where that is known.
+        text: What is said, where that is known.
+    """
+
+    name: str
+    path: Path | None
+    start: float | None = None
+    end: float | None = None
+    speaker: str = ""
+    text: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the file's content and of what is asked about it.
+
+        Raises:
+            EmorecError: The file cannot be read.
+        """
+        return short_hash([content_of(self), self.start, self.end, self.speaker, self.text])
+
+
+def content_of(source: Source) -> str:
+    """SHA-256 of a source's file; of standard input, nothing.
+
+    Raises:
+        EmorecError: The file cannot be read.
+    """
+    if source.path is None:
+        return ""
+    try:
+        return sha256(source.path)
+    except OSError as error:
+        found = f"{source.name}: {error.strerror}"
+        raise EmorecError("a recording that can be read", found, "correct the path") from error
+
+
+def sources_of(paths: Sequence[str], table: str | None = None) -> list[Source]:
+    """The recordings that a command line names, each once, in order.
+
+    Args:
+        paths: Files, folders (searched with all below them), patterns, or `-` for one recording on standard input.
+        table: CSV or JSON lines with the columns `path[,start,end,speaker,text]`, or `-` for standard input.
+
+    Raises:
+        EmorecError: Nothing is named, a folder or pattern holds no recording, or the table cannot be read.
+    """
+    found = [source for path in paths for source in _named(path)]
+    if table is not None:
+        found += rows_of(table)
+    if not found:
+        expected = "recordings to label"
+        raise EmorecError(expected, "none", "name files, folders or patterns, or a table with --list")
+    return list(dict.fromkeys(found))
+
+
+def _named(path: str) -> Iterator[Source]:
+    if path == STDIN:
+        yield Source("stdin", None)
+        return
+    given = Path(path).expanduser()
+    if given.is_dir():
+        inside = sorted(file for file in given.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not inside:
+            expected = f"recordings ({', '.join(sorted(SUFFIXES)[:4])}, ...) in {path}"
+            raise EmorecError(expected, "none", "name the files, or use a pattern")
+        yield from (Source(str(file), file) for file in inside)
+    elif has_magic(path) and not given.exists():
+        matched = sorted(file for file in glob(str(given), recursive=True) if Path(file).is_file())
+        if not matched:
+            raise EmorecError("files that match", f"none for {path}", "correct the pattern")
+        yield from (Source(file, Path(file)) for file in matched)
+    else:
+        yield Source(path, given)
+
+
+def rows_of(table: str) -> list[Source]:
+    """The rows of a table of recordings; paths are relative to its folder, or to this one for standard input.
+
+    Raises:
+        EmorecError: The table cannot be read, or rows of it are wrong.
+    """
+    from lightning_emorec.corpora.table import read_table, times_of
+
+    read = read_table(sys.stdin if table == STDIN else Path(table))
+    folder = Path() if table == STDIN else Path(table).parent
+    times = times_of(read)
+    return [
+        Source(row["path"], folder / row["path"], *times[number], row.get("speaker", ""), row.get("text"))
+        for number, row in read.rows
+    ]
+
+
+def share_of(sources: Iterable[Source], rank: int, world: int) -> list[Source]:
+    """The recordings that one of several processes labels."""
+    return list(sources)[rank::world]
+
+
+def standard_input() -> BytesIO:
+    """A recording on standard input, whole: decoders seek."""
+    return BytesIO(sys.stdin.buffer.read())
