@@ -9,7 +9,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
-import pooch
 import soundfile
 from numpy.typing import NDArray
 
@@ -29,8 +28,11 @@ JUDGED_BY = 50
 
 def default_cache_folder() -> Path:
     """The folder that `EMOREC_CACHE` names, else the operating system's place for caches."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path(pooch.os_cache("lightning_emorec"))
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser()
+    import pooch  # not needed by those who decode without a cache
+
+    return Path(pooch.os_cache("lightning_emorec"))
 
 
 class AudioStore:
