@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.table import Row, read_table
 from lightning_emorec.types import Clip, Part, Tasks
-
-Row = dict[str, str]
 
 _PARTS: dict[str, Part] = {part: part for part in get_args(Part)}
 
 
 class ManifestCorpus(Corpus):
-    """Clips listed in a CSV file (comma-separated, with a header) or a file of JSON lines, in UTF-8.
+    """Clips listed in a CSV file (commas, semicolons or tabs, with a header) or a file of JSON lines, in UTF-8.
 
     Each row is a clip: an audio file, its actor, and one column a task. An empty label leaves the clip
     unlabelled for that task. Rows are numbered as a spreadsheet numbers them: a header is row 1.
 
     Args:
-        path: The manifest, `.csv` or `.jsonl`.
+        path: The manifest, `.csv`, `.tsv` or `.jsonl`.
         tasks: Task name -> its class names in logit order, the task a run is judged by first.
         clip_column: Column of the audio file's path. With `text_column` and `id_column` it may be empty: branches
             that need audio then skip the clip.
@@ -52,8 +48,8 @@ class ManifestCorpus(Corpus):
         label_columns: dict[str, str] | None = None,
     ) -> None:
         self.path = Path(path).expanduser()
-        if self.path.suffix.lower() not in (".csv", ".jsonl"):
-            raise EmorecError("a manifest .csv or .jsonl", str(path), "set --data.corpus.path")
+        if self.path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
+            raise EmorecError("a manifest .csv, .tsv or .jsonl", str(path), "set --data.corpus.path")
         _check_tasks(tasks, label_columns or {})
         self.root = Path(root).expanduser() if root else self.path.parent
         self._tasks = {task: list(classes) for task, classes in tasks.items()}
@@ -76,11 +72,14 @@ class ManifestCorpus(Corpus):
             EmorecError: The manifest is absent, a row cannot be read, lacks a column, has
                 an unknown class or part, no actor, or an id that another row has.
         """
-        rows = self._read()
-        self._check_columns(rows)
+        table = read_table(self.path, "--data.corpus.path")
+        table.require(
+            self._wanted(),
+            "name them with clip_column, actor_column, label_columns, text_column, id_column, part_column",
+        )
         clips: dict[str, Clip] = {}
         numbers: dict[str, int] = {}
-        for number, row in rows:
+        for number, row in table.rows:
             clip = self._clip(number, row)
             if clip.id in clips:
                 found = f"{clip.id!r} in rows {numbers[clip.id]} and {number} of {self.path}"
@@ -89,35 +88,10 @@ class ManifestCorpus(Corpus):
             numbers[clip.id] = number
         return [clips[key] for key in sorted(clips)]
 
-    def _read(self) -> list[tuple[int, Row]]:
-        if not self.path.is_file():
-            raise EmorecError("a manifest", f"no file {self.path}", "set --data.corpus.path")
-        read = _read_csv if self.path.suffix.lower() == ".csv" else _read_json_lines
-        try:
-            rows = list(read(self.path))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise EmorecError("a manifest in UTF-8", f"{self.path}: {error}", "save it as UTF-8") from error
-        if not rows:
-            raise EmorecError("at least one clip", f"no rows in {self.path}", "set --data.corpus.path")
-        return rows
-
-    def _check_columns(self, rows: list[tuple[int, Row]]) -> None:
-        """A JSON object may leave a key out where it has no value, so the columns are those of any row."""
-        columns = dict.fromkeys(column for _, row in rows for column in row)
+    def _wanted(self) -> list[str]:
+        """Columns that the manifest must have; a JSON object may leave a key out where it has no value."""
         optional = (self._text_column, self._id_column, self._part_column)
-        wanted = [
-            self._clip_column,
-            self._actor_column,
-            *self._label_columns.values(),
-            *filter(None, optional),
-        ]
-        missing = [column for column in wanted if column not in columns]
-        if missing:
-            raise EmorecError(
-                f"the column {', '.join(missing)}",
-                f"the columns {', '.join(columns)} in {self.path}",
-                "name them with clip_column, actor_column, label_columns, text_column, id_column, part_column",
-            )
+        return [self._clip_column, self._actor_column, *self._label_columns.values(), *filter(None, optional)]
 
     def _clip(self, number: int, row: Row) -> Clip:
         actor = self._filled(number, row, self._actor_column)
@@ -151,47 +125,6 @@ class ManifestCorpus(Corpus):
 
     def _error(self, number: int, expected: str, found: str, fix: str) -> EmorecError:
         return EmorecError(expected, f"{found} in row {number} of {self.path}", fix)
-
-
-def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (row number, column -> value), values stripped; empty lines are passed over."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header: list[str] | None = None
-        for number, raw in enumerate(csv.reader(file), start=1):
-            values = [value.strip() for value in raw]
-            if not any(values):
-                continue
-            if header is None:
-                header = values
-                repeated = sorted({column for column in header if column and header.count(column) > 1})
-                if repeated:
-                    raise EmorecError(
-                        "each column once", f"{', '.join(repeated)} twice in {path}", "rename one"
-                    )
-                continue
-            if len(values) != len(header):
-                found = f"{len(values)} in row {number} of {path}"
-                raise EmorecError(f"{len(header)} values, as in the header", found, "mend the row")
-            yield number, dict(zip(header, values, strict=True))
-
-
-def _read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (row number, key -> value as text); null is empty, and empty lines are passed over."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise EmorecError(
-                    "a JSON object a line", f"{error} in row {number} of {path}", "mend it"
-                ) from error
-            if not isinstance(row, dict):
-                raise EmorecError(
-                    "a JSON object a line", f"{line.strip()} in row {number} of {path}", "mend it"
-                )
-            yield number, {key: "" if value is None else str(value).strip() for key, value in row.items()}
 
 
 def _check_tasks(tasks: Tasks, label_columns: dict[str, str]) -> None:
