@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_emorec.atomic_write import whole_file
+from lightning_emorec.audio import as_stored, decode
+from lightning_emorec.audio.reader import mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.recognition.confidence import Floats
+from lightning_emorec.recognition.confidence import Confidence, Floats
 from lightning_emorec.recognition.find_model import find_model, open_model
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
+from lightning_emorec.recognition.sources import Source, content_of
 
 UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
+TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
+
+Row = dict[tuple[str, str], Floats]
+"""(kind, name) -> numbers of one waveform or of a stretch; empty without speech."""
+
 SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
 
 
@@ -53,29 +63,6 @@ class Options:
             raise EmorecError("step_s up to window_s", found, "set a smaller --step_s")
         if not 0 < self.coverage < 1:
             raise EmorecError("a coverage between 0 and 1", f"{self.coverage}", "set --coverage, as 0.9")
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording to be judged.
-
-    Attributes:
-        source: A file, an open binary file, or (time,) or (time, channels) samples.
-        name: How it is called in the results.
-        rate_hz: Of samples.
-        start: Begin of the stretch to judge in s; None means the recording's.
-        end: End of the stretch in s; None means the recording's.
-        speaker: Who speaks.
-        text: What is said, if known.
-    """
-
-    source: Path | BinaryIO | NDArray[np.floating]
-    name: str = ""
-    rate_hz: int | None = None
-    start: float | None = None
-    end: float | None = None
-    speaker: str = ""
-    text: str | None = None
 
 
 class Recognizer:
@@ -156,6 +143,160 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """As `predict`, each segment as soon as it is known."""
         if isinstance(source, str | Path):
-            yield from self.judge(Recording(Path(source), str(source), text=text))
+            yield from self.judge(Source(str(source), Path(source), text=text))
         else:
-            yield from self.judge(Recording(source, rate_hz=rate_hz, text=text))
+            yield from self.judge(Source("", source, rate_hz, text=text))
+
+    def judge(self, source: Source, embeddings: Embeddings | None = None) -> Iterator[Segment]:
+        """Label a recording, or a stretch of it.
+
+        Args:
+            source: The recording.
+            embeddings: Takes those of each segment.
+
+        Raises:
+            EmorecError: The recording cannot be read.
+        """
+        channel = self.options.channel
+        if channel != "each":
+            yield from self._judge_channel(source, channel, source.speaker, embeddings)
+            return
+        with open_recording(source.audio, source.rate_hz) as recording:
+            channels = recording.channels
+        for number in range(channels):
+            yield from self._judge_channel(source, number, f"channel {number}", embeddings)
+
+    def _judge_channel(
+        self, source: Source, channel: int | None, speaker: str, embeddings: Embeddings | None
+    ) -> Iterator[Segment]:
+        rate_hz = self.model.rate_hz
+        with open_recording(source.audio, source.rate_hz, channel) as recording:
+            blocks = _cut(mono_blocks(recording, rate_hz), source.start or 0.0, source.end, rate_hz)
+            begun, waveform = [], np.zeros(0, np.float32)
+            for block in blocks:
+                begun.append(block)
+                if sum(map(len, begun)) > self.options.whole_s * rate_hz:
+                    yield from self._windows(source, speaker, chain(begun, blocks), embeddings)
+                    return
+            waveform = np.concatenate(begun) if begun else np.zeros(0, np.float32)
+        if isinstance(source.audio, Path) and source.start is None and source.end is None:
+            waveform = decode(source.audio, rate_hz, channel)  # bit for bit as in training
+        if not len(waveform):
+            found = f"none of {source.name} between {source.start or 0:g} s and {source.end}"
+            raise EmorecError("samples to judge", found, "correct start and end")
+        yield self._whole(source, speaker, as_stored(waveform), embeddings)
+
+    def _whole(
+        self, source: Source, speaker: str, waveform: Waveform, embeddings: Embeddings | None
+    ) -> Segment:
+        text = source.text
+        if text is None and self.model.reads_text:
+            (text,) = self.model.transcribe([waveform])
+        (row,) = self._rows([waveform], [text], [content_of(source)], embeddings is not None)
+        return self._segment(source, (0.0, len(waveform) / self.model.rate_hz), speaker, row, text, embeddings)
+
+    def _rows(
+        self, waveforms: Sequence[Waveform], texts: Sequence[str | None], contents: Sequence[str], embeddings: bool
+    ) -> list[Row]:
+        """What is to be told of each waveform: probabilities of tasks and branches, and embeddings."""
+        known = [text for text in texts if text is not None]
+        given = known if self.model.reads_text and len(known) == len(texts) else None
+        answer = self.model.judge(waveforms, given, embeddings, contents)
+        tasks = [self.task, *self.options.tasks]
+        columns = {
+            (TASK, task): self._confidence(task).probabilities(answer.logits[task]) for task in tasks
+        }
+        if self.options.branches:
+            plain = Confidence(1.0, np.zeros(0), 0)
+            columns |= {
+                (BRANCH, name): plain.probabilities(logits[self.task]) for name, logits in answer.branches.items()
+            }
+        columns |= {(EMBEDDING, name): rows.astype(np.float64) for name, rows in answer.embeddings.items()}
+        return [{key: values[place] for key, values in columns.items()} for place in range(len(waveforms))]
+
+    def _segment(
+        self,
+        source: Source,
+        span: tuple[float, float],
+        speaker: str,
+        row: Row,
+        text: str | None,
+        embeddings: Embeddings | None,
+    ) -> Segment:
+        """The segment of a span in s, from the begin of what is judged."""
+        start, end = ((source.start or 0.0) + at for at in span)
+        about = Segment(
+            source.name, start, end, NO_SPEECH, speaker=speaker, model=self.label, version=self.model.version
+        )
+        about = replace(about, notes=self.notes, text=text)
+        if not row:
+            return about
+        probabilities = row[TASK, self.task]
+        classes = self.model.tasks[self.task]
+        best = int(probabilities.argmax())
+        known = self.model.confidence.get(self.task)
+        inside = [] if known is None else known.sets(probabilities[None], self.options.coverage)[0].nonzero()[0]
+        chosen = sorted(inside, key=lambda place: -probabilities[place])
+        if embeddings is not None:
+            embeddings.add(about, {name: values for (kind, name), values in row.items() if kind == EMBEDDING})
+        return replace(
+            about,
+            label=classes[best],
+            score=float(probabilities[best]),
+            probabilities=_named(classes, probabilities),
+            set=[classes[place] for place in chosen],
+            certain=None if known is None else len(chosen) == 1,
+            branches={name: _named(classes, of) for (kind, name), of in row.items() if kind == BRANCH},
+            tasks={task: _named(self.model.tasks[task], row[TASK, task]) for task in self.options.tasks},
+        )
+
+    def _confidence(self, task: str) -> Confidence:
+        return self.model.confidence.get(task) or Confidence(1.0, np.zeros(0), 0)
+
+
+class Embeddings:
+    """Embeddings of segments, by branch.
+
+    Attributes:
+        segments: (file, start, end) of each, in order.
+        rows: Branch -> (size,) of each.
+    """
+
+    def __init__(self) -> None:
+        self.segments: list[tuple[str, float, float]] = []
+        self.rows: dict[str, list[Floats]] = {}
+
+    def add(self, segment: Segment, rows: Mapping[str, Floats]) -> None:
+        """Take those of a segment."""
+        self.segments.append((segment.file, segment.start, segment.end))
+        for name, values in rows.items():
+            self.rows.setdefault(name, []).append(values)
+
+    def save(self, path: Path) -> None:
+        """Write an `.npz` with the arrays `file`, `start`, `end` and `BRANCH` of each branch."""
+        files, starts, ends = zip(*self.segments, strict=True) if self.segments else ((), (), ())
+        with whole_file(path) as file:
+            np.savez(
+                file,
+                file=np.asarray(files, dtype=str),
+                start=np.asarray(starts, dtype=np.float64),
+                end=np.asarray(ends, dtype=np.float64),
+                **{name: np.asarray(values, dtype=np.float32) for name, values in self.rows.items()},
+            )
+
+
+def _named(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
+    return dict(zip(classes, map(float, probabilities), strict=True))
+
+
+def _cut(blocks: Iterator[Waveform], start: float, end: float | None, rate_hz: int) -> Iterator[Waveform]:
+    """The samples between two times in s; reading stops at the second."""
+    at, first = 0, round(start * rate_hz)
+    last = None if end is None else round(end * rate_hz)
+    for block in blocks:
+        kept = block[max(0, first - at) : None if last is None else max(0, last - at)]
+        at += len(block)
+        if len(kept):
+            yield kept
+        if last is not None and at >= last:
+            return

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from glob import glob, has_magic
 from io import BytesIO
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import sha256, short_hash
@@ -26,8 +30,9 @@ class Source:
     """A recording, or a stretch of it.
 
     Attributes:
-        name: As its user named it.
-        path: The file; None means standard input.
+        name: As its user named it; empty where it has none.
+        audio: A file, an open binary file, or (time,) or (time, channels) samples.
+        rate_hz: Of samples.
         start: Begin of the stretch in s; None means the recording's.
         end: End of the stretch in s; None means the recording's.
         speaker: Who speaks, where that is known.
@@ -35,7 +40,8 @@ class Source:
     """
 
     name: str
-    path: Path | None
+    audio: Path | BinaryIO | NDArray[np.floating[Any]]
+    rate_hz: int | None = None
     start: float | None = None
     end: float | None = None
     speaker: str = ""
@@ -52,15 +58,15 @@ class Source:
 
 
 def content_of(source: Source) -> str:
-    """SHA-256 of a source's file; of standard input, nothing.
+    """SHA-256 of a source's file; of samples and of an open file, nothing.
 
     Raises:
         EmorecError: The file cannot be read.
     """
-    if source.path is None:
+    if not isinstance(source.audio, Path):
         return ""
     try:
-        return sha256(source.path)
+        return sha256(source.audio)
     except OSError as error:
         found = f"{source.name}: {error.strerror}"
         raise EmorecError("a recording that can be read", found, "correct the path") from error
@@ -87,7 +93,7 @@ def sources_of(paths: Sequence[str], table: str | None = None) -> list[Source]:
 
 def _named(path: str) -> Iterator[Source]:
     if path == STDIN:
-        yield Source("stdin", None)
+        yield Source("stdin", BytesIO(sys.stdin.buffer.read()))  # whole, because decoders seek
         return
     given = Path(path).expanduser()
     if given.is_dir():
@@ -117,7 +123,9 @@ def rows_of(table: str) -> list[Source]:
     folder = Path() if table == STDIN else Path(table).parent
     times = times_of(read)
     return [
-        Source(row["path"], folder / row["path"], *times[number], row.get("speaker", ""), row.get("text"))
+        Source(
+            row["path"], folder / row["path"], None, *times[number], row.get("speaker", ""), row.get("text") or None
+        )
         for number, row in read.rows
     ]
 
@@ -125,8 +133,3 @@ def rows_of(table: str) -> list[Source]:
 def share_of(sources: Iterable[Source], rank: int, world: int) -> list[Source]:
     """The recordings that one of several processes labels."""
     return list(sources)[rank::world]
-
-
-def standard_input() -> BytesIO:
-    """A recording on standard input, whole: decoders seek."""
-    return BytesIO(sys.stdin.buffer.read())
