@@ -29,11 +29,13 @@ class Verb(NamedTuple):
         function: `module:function` that does it; but for `LIGHTNING_CLI`, its signature is the verb's command line.
         summary: One line for the list of verbs.
         example: Arguments of a typical use.
+        shared: Whether the processes that torchrun or srun starts share the work; else only one may be started.
     """
 
     function: str
     summary: str
     example: str
+    shared: bool = False
 
 
 _FIT = "--config configs/demo.yaml"
@@ -64,7 +66,16 @@ VERBS = {
         "search hyper-parameters as a W&B sweep file says, without an account",
         "sweeps/audio_cnn.yaml --trials 20",
     ),
+    "predict": Verb(
+        f"{_COMMANDS}.predict:predict",
+        "label recordings with a trained model",
+        "interview.wav calls/ -o emotions.csv",
+        shared=True,
+    ),
 }
+
+SHORT = {"-o": "--output", "-f": "--format"}
+"""Short forms of flags that people know from other tools."""
 
 
 def main(args: list[str] | None = None) -> object:
@@ -123,7 +134,7 @@ def _run(args: list[str]) -> object:
         print(f"example: {command_name()} {name} {verb.example}\n")
     if verb is None or verb.function == LIGHTNING_CLI:
         return _imported(LIGHTNING_CLI)(args)
-    return _call(name, verb.function, rest)
+    return _call(name, verb, rest)
 
 
 def _imported(where: str) -> Any:
@@ -132,28 +143,31 @@ def _imported(where: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _call(verb: str, where: str, args: list[str]) -> object:
+def _call(name: str, verb: Verb, args: list[str]) -> object:
     """Call the function of a verb with the arguments that its signature asks for.
 
-    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A required
-    parameter that is a list of texts takes one word or more, as in `compare RUN RUN`.
+    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A first parameter that
+    is a list of texts takes words, at least one if it is required, as in `compare RUN RUN`.
     """
     from jsonargparse import ArgumentParser
 
-    from lightning_emorec.distributed.launch import refuse_other_ranks
+    if not verb.shared:
+        from lightning_emorec.distributed.launch import refuse_other_ranks
 
-    refuse_other_ranks(verb)
+        refuse_other_ranks(name)
     if "--" in args:
         cut = args.index("--")
         args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]
-    function = _imported(where)
-    parser = ArgumentParser(prog=f"{command_name()} {verb}")
-    required = [name for name, of in signature(function).parameters.items() if of.default is of.empty]
-    lists = [name for name in required if get_type_hints(function)[name] == list[str]]
-    for name in lists:
-        parser.add_argument(name, nargs="+", type=str, metavar=name.upper())
-    parser.add_function_arguments(function, as_positional=True, skip=set(lists))
-    return function(**vars(parser.instantiate(parser.parse_args(args))))
+    function = _imported(verb.function)
+    parser = ArgumentParser(prog=f"{command_name()} {name}")
+    first = next(iter(signature(function).parameters.values()))
+    words = {first.name} if get_type_hints(function)[first.name] == list[str] else set()
+    for word in words:
+        many = "+" if first.default is first.empty else "*"
+        parser.add_argument(word, nargs=many, type=str, metavar=word.upper())
+    parser.add_function_arguments(function, as_positional=True, skip=words)
+    given = parser.parse_args([SHORT.get(arg, arg) for arg in args])
+    return function(**vars(parser.instantiate(given)))
 
 
 def _log_to_terminal() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.locks import lock
@@ -28,6 +28,7 @@ class Journal:
     def __init__(self, file: Path | None, rank: int = 0) -> None:
         self._file = file
         self._rank = rank
+        self._failed: dict[str, str] = {}  # digest -> why; tried again by the next call
         self._found = self._read()
         self._open: IO[str] | None = None
 
@@ -38,33 +39,45 @@ class Journal:
     def add(self, digest: str, segments: Sequence[Segment]) -> None:
         """Keep the segments of a recording."""
         self._found[digest] = list(segments)
+        self._write({"digest": digest, "segments": [asdict(segment) for segment in segments]})
+
+    def fail(self, digest: str, reason: str) -> None:
+        """Note that a recording cannot be judged."""
+        self._failed[digest] = reason
+        self._write({"digest": digest, "failed": reason})
+
+    def _write(self, row: Mapping[str, Any]) -> None:
         if self._file is None:
             return
         if self._open is None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._open = self._part(self._rank).open("a", encoding="utf8")
-        self._open.write(_line(digest, segments))
+        self._open.write(_line(row))
         self._open.flush()
 
     def merge(self, wanted: Sequence[str]) -> bool:
-        """Make one journal of all, if every recording has been judged by some process.
+        """Make one journal of all, if every recording has been tried by some process.
 
         Args:
             wanted: Digests of all recordings; others are dropped.
 
         Returns:
-            Whether this has been done, by this process or by another before.
+            Whether this has been done: else other processes are still at work.
         """
         if self._open is not None:
             self._open.close()
             self._open = None
         if self._file is None:
-            return all(digest in self._found for digest in wanted)
+            return True
         with closing(lock(self._file.with_name(f".{self._file.name}.lock"))):
             self._found = self._read()
-            whole = all(digest in self._found for digest in wanted)
+            whole = all(digest in self._found or digest in self._failed for digest in wanted)
             if whole:
-                lines = (_line(digest, self._found[digest]) for digest in dict.fromkeys(wanted))
+                kept = [digest for digest in dict.fromkeys(wanted) if digest in self._found]
+                lines = (
+                    _line({"digest": digest, "segments": [asdict(of) for of in self._found[digest]]})
+                    for digest in kept
+                )
                 write_atomically(self._file, "".join(lines))
                 for part in self._parts():
                     part.unlink(missing_ok=True)
@@ -86,12 +99,14 @@ class Journal:
             for line in file.read_text(encoding="utf8").splitlines() if file.is_file() else []:
                 try:
                     row = json.loads(line)
+                    if "failed" in row:
+                        self._failed[row["digest"]] = row["failed"]
+                        continue
                     found[row["digest"]] = [Segment(**of) for of in row["segments"]]
                 except (ValueError, TypeError, KeyError):
                     continue  # cut off when the process was killed, or of another version: judged again
         return found
 
 
-def _line(digest: str, segments: Sequence[Segment]) -> str:
-    rows = [asdict(segment) for segment in segments]
-    return json.dumps({"digest": digest, "segments": rows}, ensure_ascii=False) + "\n"
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -39,6 +39,7 @@ class RecognitionModel(ABC):
         version: Of the package that made it.
         digest: SHA-256 of its weights.
         rate_hz: Of the waveforms that it takes.
+        branches: Names of its branches; none of a model that is no fusion.
         tasks: Task -> classes in logit order; the first is the emotion.
         confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
         reads_text: Whether it judges what is said.
@@ -49,6 +50,7 @@ class RecognitionModel(ABC):
     version: str
     digest: str
     rate_hz: int
+    branches: Sequence[str]
     tasks: Mapping[str, Sequence[str]]
     confidence: Mapping[str, Confidence]
     reads_text: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -15,6 +15,7 @@ from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.audio import as_stored, decode
 from lightning_emorec.audio.reader import mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.confidence import Confidence, Floats
 from lightning_emorec.recognition.find_model import find_model, open_model
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
@@ -95,6 +96,7 @@ class Recognizer:
         text: bool = True,
         device: str | None = None,
         threads: int | None = None,
+        offline: bool = False,
     ) -> Recognizer:
         """Load a model.
 
@@ -106,11 +108,22 @@ class Recognizer:
             text: False leaves out the branches that read text.
             device: Of a checkpoint; None means a GPU where there is one.
             threads: That the model computes with.
+            offline: Take from the hub only what is here already.
 
         Raises:
             EmorecError: There is no such model, or it cannot be loaded.
         """
-        return cls(open_model(find_model(ckpt, Path(runs)), text, device, threads), options)
+        return cls(open_model(find_model(ckpt, Path(runs), offline), text, device, threads), options)
+
+    @property
+    def label(self) -> str:
+        """Name of the model, with the begin of the digest of its weights."""
+        return f"{self.model.name}@{self.model.digest[:8]}"
+
+    @property
+    def digest(self) -> str:
+        """Of the model and of the options: with that of a recording, it settles a result."""
+        return short_hash([self.model.digest, self.model.reads_text, asdict(self.options)])
 
     @property
     def notes(self) -> list[str]:

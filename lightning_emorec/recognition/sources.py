@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from io import BytesIO
@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import sha256, short_hash
+from lightning_emorec.table import read_table, times_of
 
 STDIN = "-"
 
@@ -58,11 +60,13 @@ class Source:
 
 
 def content_of(source: Source) -> str:
-    """SHA-256 of a source's file; of samples and of an open file, nothing.
+    """SHA-256 of a source's file or of what it reads from memory; of samples, nothing.
 
     Raises:
         EmorecError: The file cannot be read.
     """
+    if isinstance(source.audio, BytesIO):
+        return short_hash(source.audio.getvalue(), digits=64)
     if not isinstance(source.audio, Path):
         return ""
     try:
@@ -117,19 +121,23 @@ def rows_of(table: str) -> list[Source]:
     Raises:
         EmorecError: The table cannot be read, or rows of it are wrong.
     """
-    from lightning_emorec.corpora.table import read_table, times_of
-
-    read = read_table(sys.stdin if table == STDIN else Path(table))
+    read = read_table(table, "--list")
+    read.require(["path"], "name it path in --list")
     folder = Path() if table == STDIN else Path(table).parent
     times = times_of(read)
     return [
         Source(
-            row["path"], folder / row["path"], None, *times[number], row.get("speaker", ""), row.get("text") or None
+            row["path"], folder / row["path"], None, *times[place], row.get("speaker", ""), row.get("text") or None
         )
-        for number, row in read.rows
+        for place, (_, row) in enumerate(read.rows)
     ]
 
 
-def share_of(sources: Iterable[Source], rank: int, world: int) -> list[Source]:
-    """The recordings that one of several processes labels."""
-    return list(sources)[rank::world]
+def duration_of(source: Source) -> float | None:
+    """Length in s as the file's header has it; None where it has none that can be read."""
+    if source.end is not None:
+        return source.end - (source.start or 0.0)
+    try:
+        return float(soundfile.info(source.audio).duration)
+    except (soundfile.LibsndfileError, OSError, TypeError):
+        return None

@@ -55,6 +55,7 @@ class TorchModel(RecognitionModel):
         self.version = begun_by(folder)
         self.digest = sha256(trained.checkpoint)
         self.rate_hz = trained.front_end.rate_hz
+        self.branches = list(trained.branches) if trained.fusion else []
         self.tasks = trained.tasks
         found = {task: confidence_of(trained, task) for task in trained.tasks}
         self.confidence = {task: known for task, known in found.items() if known is not None}
