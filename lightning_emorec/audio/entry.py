@@ -28,6 +28,9 @@ VERSION = 1
 LARGEST = 32767
 SAMPLE_BYTES = 2
 
+AT_ONCE = 1 << 20
+"""Samples that are rounded at once, for eight bytes each."""
+
 
 class DamagedEntryError(Exception):
     """A file that is not a whole entry of this version and rate."""
@@ -45,11 +48,12 @@ def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
         OSError: The folder cannot be written or the disk is full; nothing remains.
     """
     stored, scale = _rounded(audio)
-    body = stored.tobytes()
+    body = stored.data.cast("B")
     fields = FIELDS.pack(MAGIC, VERSION, rate_hz, len(audio), scale)
     checksum = CHECKSUM.pack(zlib.crc32(body, zlib.crc32(fields)))
     with whole_file(path) as file:
-        file.write(fields + checksum + body)
+        file.write(fields + checksum)
+        file.write(body)
 
 
 def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:
@@ -87,10 +91,13 @@ def entry_peak(path: Path, rate_hz: int, checksum: bool) -> float:
 
 def _rounded(audio: NDArray[np.float32]) -> tuple[NDArray[np.int16], float]:
     """Samples as they are stored, and the scale that turns them into real ones."""
-    scale = float(np.abs(audio).max()) / LARGEST
-    # In float64, because dividing a very quiet clip in float32 would overflow the 16 bits.
-    stored = np.round(audio.astype(np.float64) / scale) if scale > 0 else np.zeros_like(audio)
-    return stored.astype("<i2"), scale
+    scale = float(max(audio.max(), -audio.min())) / LARGEST
+    stored = np.zeros(len(audio), "<i2")
+    for start in range(0, len(audio) if scale > 0 else 0, AT_ONCE):
+        # In float64, because dividing a very quiet clip in float32 would overflow the 16 bits.
+        exact = audio[start : start + AT_ONCE].astype(np.float64)
+        stored[start : start + AT_ONCE] = np.round(exact / scale)
+    return stored, scale
 
 
 def _restored(stored: NDArray[np.int16], scale: float) -> NDArray[np.float32]:

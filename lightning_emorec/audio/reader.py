@@ -1,0 +1,197 @@
+"""One way of reading any recording: in blocks, from start to end, without asking how long it is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_emorec.audio.av_decoder import INSTALL, AvDecoder, pyav_is_installed
+from lightning_emorec.audio.channels import Mix, choose_channels
+from lightning_emorec.audio.kinds import (
+    FOR_PYAV,
+    HEAD_BYTES,
+    MP3,
+    TEXT,
+    UNKNOWN,
+    counts_frames,
+    kind_of,
+    tag_bytes,
+)
+from lightning_emorec.audio.sndfile_decoder import SndfileDecoder
+from lightning_emorec.errors import EmorecError
+
+BLOCK_S = 10.0
+
+AUDIO_FILE = "a WAV, FLAC, Ogg or MP3 file"
+
+
+class Recording:
+    """A recording that can be read, several times if need be. `open_recording` makes it.
+
+    Args:
+        source: A path, or a file that can be sought.
+        name: What messages call it.
+        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+
+    Attributes:
+        name: As given.
+        rate_hz: Sampling rate.
+        channels: Number of channels.
+    """
+
+    def __init__(self, source: Path | BinaryIO, name: str, channel: int | None = None) -> None:
+        self.name = name
+        self.channel = channel
+        self._source = source
+        self._start = 0 if isinstance(source, Path) else source.tell()
+        self._inspect()
+        with _in_one_line(self.name, self._kind), closing(self._decoder()) as decoder:
+            self.rate_hz, self.channels, self.centre = decoder.rate_hz, decoder.channels, decoder.centre
+
+    @cached_property
+    def mix(self) -> Mix:
+        """How the channels become one. A file of several, none of which was chosen, is read to its end for this.
+
+        Raises:
+            EmorecError: There is no such channel, or channels that cancel each other.
+        """
+        return choose_channels(self.channels, self.channel, self.centre, self.blocks, self.name)
+
+    def blocks(self, seconds: float = BLOCK_S) -> Iterator[NDArray[np.float32]]:
+        """(time, channels) samples from the start, all but the last block of that length.
+
+        Raises:
+            EmorecError: What follows cannot be decoded, or ends before its header says.
+        """
+        with _in_one_line(self.name, self._kind):
+            yield from _of_length(self._decoder().pieces(), max(1, round(seconds * self.rate_hz)))
+
+    def _inspect(self) -> None:
+        """Learn what the file is."""
+        if isinstance(self._source, Path):
+            with self._source.open("rb") as file:
+                head, after_tag = _heads(file)
+        else:
+            head, after_tag = _heads(self._source)
+        if not head:
+            raise EmorecError("an audio file", f"an empty file {self.name}", "restore it or remove it")
+        self._kind = kind_of(head)
+        if self._kind == TEXT:
+            raise _unreadable(self.name, self._kind, "it is text")
+        self._says_length = self._kind != MP3 or counts_frames(after_tag)
+
+    def _decoder(self) -> SndfileDecoder | AvDecoder:
+        """A decoder at the start. PyAV has those files that libsndfile cannot open, and MP3s of unknown length.
+
+        libsndfile reads of the latter no more than the length it estimates, and takes tags behind them for damage.
+        """
+        has_pyav = pyav_is_installed()
+        if self._kind in FOR_PYAV and not has_pyav:
+            raise EmorecError(AUDIO_FILE, f"{self.name}, {self._kind}", f"to read it: {INSTALL}")
+        if self._kind in FOR_PYAV or (has_pyav and not self._says_length):
+            return AvDecoder(self._rewound(), self.name)
+        try:
+            return SndfileDecoder(self._rewound(), self.name, self._says_length)
+        except Exception:
+            if not has_pyav:
+                raise
+        return AvDecoder(self._rewound(), self.name)
+
+    def _rewound(self) -> str | BinaryIO:
+        if isinstance(self._source, Path):
+            return str(self._source)
+        self._source.seek(self._start)
+        return self._source
+
+
+@contextmanager
+def open_recording(
+    source: Path | BinaryIO, channel: int | None = None, name: str | None = None
+) -> Iterator[Recording]:
+    """Open a recording of any kind: libsndfile's (WAV, FLAC, Ogg, MP3, ...) or, with PyAV, MPEG-4, WebM, AAC, ...
+
+    Args:
+        source: A path, or a file opened for bytes; one that cannot be sought, such as a pipe, is copied first.
+        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+        name: What messages call it; the path or the file's own name by default.
+
+    Raises:
+        EmorecError: Not there, empty, no audio, or PyAV is needed and absent.
+    """
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "the input"))
+    if isinstance(source, Path):
+        _check_path(source)
+        yield Recording(source, name, channel)
+    elif source.seekable():
+        yield Recording(source, name, channel)
+    else:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy)
+            copy.seek(0)
+            yield Recording(copy, name, channel)
+
+
+def _check_path(path: Path) -> None:
+    """Refuse what is no file that can be read."""
+    try:
+        if path.is_dir():
+            raise EmorecError("an audio file", f"a folder {path}", "name a file in it")
+        if not path.is_file():
+            raise EmorecError("an audio file", f"no file {path}", "restore it or correct the path")
+        path.open("rb").close()
+    except OSError as error:
+        raise EmorecError(
+            "a readable file", f"{path}: {error.strerror}", "correct its permissions or the path"
+        ) from error
+
+
+def _heads(file: BinaryIO) -> tuple[bytes, bytes]:
+    """The first bytes of a file, and those behind its ID3 tag; its position stays."""
+    start = file.tell()
+    head = file.read(HEAD_BYTES)
+    file.seek(start + tag_bytes(head))
+    after_tag = file.read(HEAD_BYTES)
+    file.seek(start)
+    return head, after_tag
+
+
+def _of_length(pieces: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:
+    """Cut and join (time, channels) pieces to blocks of one length; the last may be shorter."""
+    kept: list[NDArray[np.float32]] = []
+    frames = 0
+    for piece in pieces:
+        kept.append(piece)
+        frames += len(piece)
+        while frames >= length:
+            joined = np.concatenate(kept)
+            yield joined[:length]
+            kept = [joined[length:]]
+            frames -= length
+    if frames:
+        yield np.concatenate(kept)
+
+
+@contextmanager
+def _in_one_line(name: str, kind: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into one line."""
+    try:
+        yield
+    except (EmorecError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(getattr(error, "error_string", None) or error).removeprefix("Error : ").rstrip(".")
+        raise _unreadable(name, kind, " ".join(reason.split()) or "damaged or cut short") from error
+
+
+def _unreadable(name: str, kind: str, reason: str) -> EmorecError:
+    helps = kind not in (TEXT, UNKNOWN) and not pyav_is_installed()
+    fix = f"restore or convert it, or try {INSTALL}" if helps else "restore or convert it, or remove it"
+    return EmorecError(AUDIO_FILE, f"{name} cannot be read ({reason})", fix)
