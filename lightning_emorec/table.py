@@ -111,7 +111,7 @@ def read_table(source: str | Path | TextIO, flag: str) -> Table:
     if not rows:
         raise EmorecError("at least one row", f"no rows in {name}", f"fill it, or set {flag}")
     columns = dict.fromkeys(column for _, row in (rows if json_lines else rows[:1]) for column in row)
-    return Table(name, [column for column in columns if column], rows)
+    return Table(name, list(columns), rows)
 
 
 def times_of(table: Table, start: str = "start", end: str = "end") -> list[Times]:
@@ -143,6 +143,13 @@ def times_in(row: Row, number: int, bad: BadRows, start: str = "start", end: str
     expected = f"0 <= {start} < {end}, in seconds such as 83.5"
     bad.add(number, expected, f"{_short(given[0])} to {_short(given[1])}", "mend the times")
     return None, None
+
+
+def segment_id(path: str, times: Times) -> str:
+    """`long.wav#0.5-2` for a segment, `long.wav#5-` for one to the end, and the path for a whole recording."""
+    if times == (None, None):
+        return path
+    return f"{path}#" + "-".join("" if at is None else f"{at:.12g}" for at in times)
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
@@ -205,7 +212,7 @@ def _csv_rows(name: str, text: str, bad: BadRows) -> Iterator[tuple[int, Row]]:
             while len(values) > len(header) and not values[-1]:
                 values.pop()
             if len(values) == len(header):
-                yield number, dict(zip(header, values, strict=True))
+                yield number, {key: value for key, value in zip(header, values, strict=True) if key}
             else:
                 bad.add(number, f"{len(header)} values, as in the header", str(len(values)), "mend the row")
     except csv.Error as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import ClassVar, get_args
 
+from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip, Part
 
@@ -94,12 +95,6 @@ def require_actors(clips: Sequence[Clip]) -> None:
     if without := [clip.id for clip in clips if not clip.actor]:
         found = f"none for {len(without)} of {len(clips)} clips, such as {without[0]}"
         raise EmorecError("an actor for every clip", found, "name the actors in data.corpus")
-
-
-def canonical(actor: int | str) -> str:
-    """Name an actor so that 1, "1" and "01" are one; names that are no numbers stay as they are."""
-    name = str(actor)
-    return str(int(name)) if name.isdecimal() else name
 
 
 def natural(actors: Iterable[str]) -> list[str]:

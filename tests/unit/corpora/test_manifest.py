@@ -97,7 +97,7 @@ def test_tasks_cannot_be_changed_from_outside(folder):
     [
         (["path,speaker", "a.wav,Ann"], r"the column actor, emotion; found the columns path, speaker in"),
         ([HEADER, "a.wav,Ann,calm", "b.wav,Bo,sad"], r"emotion to be .* calm, angry.*'sad' in row 3"),
-        ([HEADER, "a.wav,,calm"], r"a value in the column actor; found none in row 2"),
+        ([HEADER, "a.wav,,calm"], r"a speaker in the column actor; found none in row 2"),
         ([HEADER, "a.wav,Ann,calm", "", "a.wav,Bo,calm"], r"'a\.wav' in rows 2 and 4"),
         ([HEADER, "a.wav,Ann"], r"3 values, as in the header; found 2 in row 2"),
         (["path,actor,emotion,actor", "a.wav,Ann,calm,Bo"], r"each column once; found actor twice"),
