@@ -179,7 +179,7 @@ class SpeechDetector:
 
     Attributes:
         running: The part of a span that is not over of which it is certain already that it is speech.
-        settled: No span to come begins before this sample.
+        settled: No span to come, other than that of `running`, begins before this sample.
     """
 
     def __init__(self, model: SpeechModel) -> None:
@@ -237,12 +237,9 @@ class SpeechDetector:
 
     def _look_ahead(self) -> None:
         """Set `running` and `settled` to what the frames so far imply."""
-        start = self._position if self._start is None else self._start
-        end = self._position if self._silent_from is None else self._silent_from
-        sure = self._start is not None and end - start > _SHORTEST_SPEECH
-        self.settled = max(0, start - _PAD)
-        self.running = (
-            Span(self.settled, min(end + _PAD, self._position) if self._silent_from else end)
-            if sure
-            else None
-        )
+        start = max(0, (self._position if self._start is None else self._start) - _PAD)
+        silent = self._position if self._silent_from is None else self._silent_from
+        end = min(silent + _PAD, self._position)
+        certain = self._start is not None and silent - self._start > _SHORTEST_SPEECH
+        self.running = Span(start, end) if certain else None
+        self.settled = end if certain else start
