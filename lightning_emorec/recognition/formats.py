@@ -209,16 +209,21 @@ def _short(time_s: float) -> str:
     minutes, tenths = divmod(round(time_s * 10), 600)
     hours, minutes = divmod(minutes, 60)
     clock = f"{hours}:{minutes:02}" if hours else str(minutes)
-    return f"{clock}:{tenths // 10:02}.{tenths % 10}".rjust(10)
+    return f"{clock}:{tenths // 10:02}.{tenths % 10}"
 
 
 def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:
     """One line; a name that is too long loses its begin, any other cell its end."""
-    cells = [" ".join(cell.split()) if index in (0, 3, 5) else cell for index, cell in enumerate(cells)]
-    name = cells[0]
+    name, *others = [
+        cell.rjust(10) if index in (1, 2) else " ".join(cell.split()) for index, cell in enumerate(cells)
+    ]
     if cell_len(name) > widths[0]:
-        while cell_len(name) > widths[0] - 1:
+        while cell_len(name) >= widths[0]:
             name = name[1:]
-        name = "…" + name
-    fitted = [set_cell_size(cell, width) for cell, width in zip([name, *cells[1:]], widths, strict=True)]
+        name = f"…{name}"
+    fitted = [set_cell_size(name, widths[0])]
+    for cell, width in zip(others, widths[1:], strict=True):
+        fitted.append(
+            set_cell_size(cell if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…", width)
+        )
     return " ".join(fitted).rstrip()
