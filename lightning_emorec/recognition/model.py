@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class RecognitionModel(ABC):
         confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
         reads_text: Whether it judges what is said.
         synthetic: Whether it was trained on generated voices only.
+        speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
 
     name: str
@@ -55,6 +57,7 @@ class RecognitionModel(ABC):
     confidence: Mapping[str, Confidence]
     reads_text: bool
     synthetic: bool
+    speech_weights: Path | None = None
 
     @abstractmethod
     def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:

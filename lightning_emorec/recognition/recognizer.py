@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
+import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from lightning_emorec.atomic_write import whole_file
-from lightning_emorec.audio import as_stored, decode
-from lightning_emorec.audio.reader import mono_blocks, open_recording
+from lightning_emorec.audio import Recording as AudioRecording
+from lightning_emorec.audio import as_stored, mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.confidence import Confidence, Floats
@@ -21,8 +25,23 @@ from lightning_emorec.recognition.find_model import find_model, open_model
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 from lightning_emorec.recognition.sources import Source, content_of
+from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
+from lightning_emorec.recognition.windows import (
+    Piece,
+    SpeechEnd,
+    Stretch,
+    Stretches,
+    Window,
+    Windower,
+    WindowPlan,
+)
 
 UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
+PIECE_S = 10.0
+"""Longest stretch of speech in s that is transcribed at once; Whisper reads shorter ones as fast."""
+
+MOST_PIECES = 64
+
 TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
 
 Row = dict[tuple[str, str], Floats]
@@ -170,51 +189,95 @@ class Recognizer:
         Raises:
             EmorecError: The recording cannot be read.
         """
-        channel = self.options.channel
-        if channel != "each":
-            yield from self._judge_channel(source, channel, source.speaker, embeddings)
+        if isinstance(source.audio, np.ndarray):
+            source = replace(source, audio=_as_file(source.audio, source.rate_hz))
+        if self.options.channel != "each":
+            with open_recording(source.audio, self.options.channel, source.name) as recording:
+                yield from self._judge(source, recording, source.speaker, embeddings)
             return
-        with open_recording(source.audio, source.rate_hz) as recording:
+        with open_recording(source.audio, None, source.name) as recording:
             channels = recording.channels
         for number in range(channels):
-            yield from self._judge_channel(source, number, f"channel {number}", embeddings)
+            with open_recording(source.audio, number, source.name) as recording:
+                yield from self._judge(source, recording, f"channel {number}", embeddings)
 
-    def _judge_channel(
-        self, source: Source, channel: int | None, speaker: str, embeddings: Embeddings | None
+    def _judge(
+        self, source: Source, recording: AudioRecording, speaker: str, embeddings: Embeddings | None
     ) -> Iterator[Segment]:
-        rate_hz = self.model.rate_hz
-        with open_recording(source.audio, source.rate_hz, channel) as recording:
-            blocks = _cut(mono_blocks(recording, rate_hz), source.start or 0.0, source.end, rate_hz)
-            begun, waveform = [], np.zeros(0, np.float32)
-            for block in blocks:
-                begun.append(block)
-                if sum(map(len, begun)) > self.options.whole_s * rate_hz:
-                    yield from self._windows(source, speaker, chain(begun, blocks), embeddings)
-                    return
-            waveform = np.concatenate(begun) if begun else np.zeros(0, np.float32)
-        if isinstance(source.audio, Path) and source.start is None and source.end is None:
-            waveform = decode(source.audio, rate_hz, channel)  # bit for bit as in training
-        if not len(waveform):
-            found = f"none of {source.name} between {source.start or 0:g} s and {source.end}"
+        """Label one channel: whole, or in segments if it is long."""
+        begun: list[Waveform] = []
+        blocks = _cut(mono_blocks(recording, RATE_HZ), source, RATE_HZ)
+        for block in blocks:
+            begun.append(block)
+            if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
+                yield from self._segments(source, speaker, chain(begun, blocks), embeddings)
+                return
+        if self.model.rate_hz != RATE_HZ:
+            begun = list(_cut(mono_blocks(recording, self.model.rate_hz), source, self.model.rate_hz))
+        if not begun:
+            found = f"none of {source.name} between {source.start or 0:g} s and {source.end} s"
             raise EmorecError("samples to judge", found, "correct start and end")
-        yield self._whole(source, speaker, as_stored(waveform), embeddings)
-
-    def _whole(
-        self, source: Source, speaker: str, waveform: Waveform, embeddings: Embeddings | None
-    ) -> Segment:
+        waveform = as_stored(np.concatenate(begun))
         text = source.text
         if text is None and self.model.reads_text:
             (text,) = self.model.transcribe([waveform])
-        (row,) = self._rows([waveform], [text], [content_of(source)], embeddings is not None)
-        return self._segment(source, (0.0, len(waveform) / self.model.rate_hz), speaker, row, text, embeddings)
+        (row,) = self._rows([waveform], [text], content_of(source), embeddings is not None)
+        end = len(waveform) / self.model.rate_hz
+        yield self._segment(source, (0.0, end), speaker, row, text, embeddings)
+
+    def _segments(
+        self, source: Source, speaker: str, blocks: Iterable[Waveform], embeddings: Embeddings | None
+    ) -> Iterator[Segment]:
+        """Label a long channel over its speech, each segment as soon as it is known."""
+        options, content = self.options, content_of(source)
+        transcribes = self.model.reads_text and source.text is None
+        plan = WindowPlan(options.window_s, options.step_s, options.min_s, PIECE_S if transcribes else None)
+        windower, stretches, said = Windower(plan, self._speech), Stretches(plan), _Said(source.text)
+        keys: list[tuple[str, str]] = []
+        sizes: list[int] = []
+
+        def told(found: Iterable[Stretch]) -> Iterator[Segment]:
+            for of in found:
+                values = [] if of.probabilities is None else np.split(of.probabilities, np.cumsum(sizes)[:-1])
+                row = dict(zip(keys, values, strict=True)) if of.probabilities is not None else {}
+                text = said.between(of.start, of.end) if row and self.model.reads_text else None
+                yield self._segment(source, (of.start, of.end), speaker, row, text, embeddings)
+
+        for block in chain(blocks, [None]):
+            events = windower.close() if block is None else windower.feed(block)
+            pieces = [event for event in events if isinstance(event, Piece)]
+            if pieces:
+                said.add(pieces, self.model.transcribe([self._at_rate(piece.samples) for piece in pieces]))
+            windows = [event for event in events if isinstance(event, Window)]
+            texts = [said.between(window.start, window.end) for window in windows]
+            samples = [self._at_rate(window.samples) for window in windows]
+            rows = iter(self._rows(samples, texts, content, embeddings is not None) if windows else [])
+            for event in events:
+                if isinstance(event, Window):
+                    row = next(rows)
+                    keys, sizes = list(row), [len(values) for values in row.values()]
+                    yield from told(stretches.add(event, np.concatenate(list(row.values()))))
+                elif isinstance(event, SpeechEnd):
+                    yield from told(stretches.end_speech(event))
+        yield from told(stretches.close(windower.duration))
+
+    @cached_property
+    def _speech(self) -> SpeechModel:
+        return load_speech_model(self.model.speech_weights)
+
+    def _at_rate(self, samples: Waveform) -> Waveform:
+        """Samples at 16 kHz at the rate of the model."""
+        if self.model.rate_hz == RATE_HZ:
+            return samples
+        return np.asarray(soxr.resample(samples, RATE_HZ, self.model.rate_hz), np.float32)
 
     def _rows(
-        self, waveforms: Sequence[Waveform], texts: Sequence[str | None], contents: Sequence[str], embeddings: bool
+        self, waveforms: Sequence[Waveform], texts: Sequence[str | None], content: str, embeddings: bool
     ) -> list[Row]:
         """What is to be told of each waveform: probabilities of tasks and branches, and embeddings."""
         known = [text for text in texts if text is not None]
         given = known if self.model.reads_text and len(known) == len(texts) else None
-        answer = self.model.judge(waveforms, given, embeddings, contents)
+        answer = self.model.judge(waveforms, given, embeddings, [content] * len(waveforms))
         tasks = [self.task, *self.options.tasks]
         columns = {
             (TASK, task): self._confidence(task).probabilities(answer.logits[task]) for task in tasks
@@ -302,10 +365,39 @@ def _named(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
     return dict(zip(classes, map(float, probabilities), strict=True))
 
 
-def _cut(blocks: Iterator[Waveform], start: float, end: float | None, rate_hz: int) -> Iterator[Waveform]:
-    """The samples between two times in s; reading stops at the second."""
-    at, first = 0, round(start * rate_hz)
-    last = None if end is None else round(end * rate_hz)
+class _Said:
+    """What is said in a long recording, piece by piece; what is given for all of it is said throughout."""
+
+    def __init__(self, text: str | None) -> None:
+        self._given = text
+        self._pieces: list[tuple[float, float, str]] = []
+
+    def add(self, pieces: Sequence[Piece], texts: Sequence[str]) -> None:
+        self._pieces += [(of.start, of.end, text) for of, text in zip(pieces, texts, strict=True)]
+        del self._pieces[:-MOST_PIECES]  # no window to come is as long as these
+
+    def between(self, start: float, end: float) -> str | None:
+        """The words of all pieces that a span overlaps: a sentence is judged by all its words."""
+        if self._given is not None or not self._pieces:
+            return self._given
+        return " ".join(text for first, last, text in self._pieces if first < end and last > start).strip()
+
+
+def _as_file(samples: NDArray[np.floating[Any]], rate_hz: int | None) -> BytesIO:
+    """(time,) or (time, channels) samples as a file, so that they are read as any recording."""
+    if rate_hz is None or samples.ndim > 2 or not samples.size:
+        found = f"an array of shape {samples.shape} and rate_hz {rate_hz}"
+        raise EmorecError("(time,) or (time, channels) samples and rate_hz", found, "give both")
+    file = BytesIO()
+    soundfile.write(file, samples, rate_hz, format="WAV", subtype="FLOAT")
+    file.seek(0)
+    return file
+
+
+def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:
+    """The samples between a source's start and end; reading stops at its end."""
+    at, first = 0, round((source.start or 0.0) * rate_hz)
+    last = None if source.end is None else round(source.end * rate_hz)
     for block in blocks:
         kept = block[max(0, first - at) : None if last is None else max(0, last - at)]
         at += len(block)
