@@ -111,6 +111,13 @@ def test_the_size_of_blocks_changes_nothing(size: int) -> None:
     assert spans_of(signal, model, size) == spans_of(signal, model, 4000) != []
 
 
+def test_samples_that_are_not_finite_do_not_end_the_search() -> None:
+    pytest.importorskip("silero_vad")
+    signal, model = recording()[: 20 * RATE_HZ], load_speech_model()
+    spoilt = np.concatenate([np.array([np.nan, np.inf], np.float32), signal])
+    assert len(spans_of(spoilt, model)) == len(spans_of(signal, model))
+
+
 def test_streams_that_share_a_model_do_not_mix() -> None:
     pytest.importorskip("silero_vad")
     signal, model = recording()[: 20 * RATE_HZ], load_speech_model()
@@ -143,6 +150,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_copy_of_the_weights_must_be_one(tmp_path: Path) -> None:
     with pytest.raises(EmorecError, match="expected a copy of silero_vad_16k"):
         load_speech_model(tmp_path / "speech.onnx")
+
+
+def test_another_network_of_silero_is_refused() -> None:
+    pytest.importorskip("silero_vad")
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(EmorecError, match=r"found .*silero_vad\.onnx with the inputs input, sr, state"):
+        load_speech_model(speech_weights(onnx=True).with_name("silero_vad.onnx"))
 
 
 def test_neither_module_nor_onnx_model_brings_torch() -> None:
