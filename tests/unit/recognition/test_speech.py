@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -21,7 +22,8 @@ from lightning_emorec.recognition.speech import (
 )
 from tests.unit.recognition.loud import Loud, frames
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(os.environ.get("EMOREC_RECORDINGS", "/work/shared/data"))
+"""Folder of real recordings."""
 
 
 def spans_of(signal: Samples, model: SpeechModel, size: int = 4000) -> list[Span]:
@@ -81,7 +83,7 @@ def recording() -> Samples:
     paths = sorted((SHARED / "ravdess_original_48k").rglob("*.wav"))[:8]
     paths += sorted((SHARED / "ravdess16k").glob("Actor_0*/*"))[::9][:20]
     if not paths:
-        pytest.skip(f"no recordings in {SHARED}/ravdess_original_48k and {SHARED}/ravdess16k")
+        pytest.skip(f"no ravdess_original_48k or ravdess16k in {SHARED}, the folder of EMOREC_RECORDINGS")
     rng = np.random.default_rng(1)
     parts = []
     for number, path in enumerate(paths):
@@ -94,7 +96,10 @@ def recording() -> Samples:
 
 @pytest.mark.parametrize("suffix", [".onnx", ".jit"])
 def test_silero_itself_finds_the_same_spans(suffix: str) -> None:
-    silero, torch = pytest.importorskip("silero_vad"), pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    silero = pytest.importorskip("silero_vad")  # sets torch to one thread
+    torch.set_num_threads(threads)
     signal = recording()
     theirs = silero.get_speech_timestamps(torch.from_numpy(signal), silero.load_silero_vad())
     model = load_speech_model(speech_weights(onnx=suffix == ".onnx"))
