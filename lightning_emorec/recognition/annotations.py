@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
+from itertools import groupby
 from pathlib import PurePath
 
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
@@ -17,32 +18,33 @@ _TOUCH_S = 1e-6
 def merged(segments: Iterable[Segment]) -> list[Segment]:
     """Join neighbours of one speaker that touch and have the same label.
 
-    The score is the mean weighted by duration, and the text is both texts, or one where they are the same.
-
     Returns:
-        In order of their begin; `set`, `certain` and the probabilities of a joined segment are those of its first part.
+        In order of their begin. The score is the mean weighted by duration, and the text that of `text_of`; all else
+        is that of the first part.
     """
-    last: dict[str, Segment] = {}
-    found: list[Segment] = []
+    runs: list[list[Segment]] = []
+    last: dict[str, list[Segment]] = {}
     for segment in sorted(segments, key=lambda segment: segment.start):
-        before = last.get(segment.speaker)
-        if before and before.label == segment.label and segment.start - before.end < _TOUCH_S:
-            last[segment.speaker] = _joined(before, segment)
-            continue
-        if before:
-            found.append(before)
-        last[segment.speaker] = segment
-    return sorted([*found, *last.values()], key=lambda segment: segment.start)
+        run = last.get(segment.speaker)
+        if run and run[-1].label == segment.label and segment.start - run[-1].end < _TOUCH_S:
+            run.append(segment)
+        else:
+            last[segment.speaker] = [segment]
+            runs.append(last[segment.speaker])
+    return [run[0] if len(run) == 1 else _joined(run) for run in runs]
 
 
-def _joined(first: Segment, second: Segment) -> Segment:
-    score = first.score
-    if first.score is not None and second.score is not None and first.duration + second.duration > 0:
-        whole = first.score * first.duration + second.score * second.duration
-        score = whole / (first.duration + second.duration)
-    texts = [text for text in (first.text, second.text) if text]
-    text = " ".join(dict.fromkeys(texts)) if texts else first.text
-    return replace(first, end=second.end, score=score, text=text)
+def _joined(run: Sequence[Segment]) -> Segment:
+    pairs = [(segment.score, segment.duration) for segment in run if segment.score is not None]
+    total = sum(duration for _, duration in pairs)
+    score = sum(score * duration for score, duration in pairs) / total if total else run[0].score
+    return replace(run[0], end=run[-1].end, score=score, text=text_of(run))
+
+
+def text_of(segments: Iterable[Segment]) -> str | None:
+    """What is said in segments that follow each other; neighbours that share a text say it once."""
+    texts = [text for text, _ in groupby(segment.text for segment in segments) if text is not None]
+    return " ".join(text for text in texts if text) if texts else None
 
 
 def to_srt(segments: Sequence[Segment]) -> str:

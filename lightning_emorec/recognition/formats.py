@@ -14,7 +14,7 @@ from rich.text import Text
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.recognition.annotations import to_rttm, to_srt, to_textgrid, to_vtt
-from lightning_emorec.recognition.rows import Groups, to_csv_header, to_csv_row, to_dict
+from lightning_emorec.recognition.rows import Tasks, to_csv_header, to_csv_row, to_dict
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 
 _SUFFIXES = {
@@ -57,7 +57,7 @@ class Writer(ABC):
     """
 
     def __init__(
-        self, stream: TextIO, classes: Sequence[str], branches: Sequence[str], tasks: Groups, header: bool
+        self, stream: TextIO, classes: Sequence[str], branches: Sequence[str], tasks: Tasks, header: bool
     ) -> None:
         self.stream, self.classes, self.branches, self.tasks = stream, classes, branches, tasks
         if header:
@@ -69,7 +69,7 @@ class Writer(ABC):
         stream: TextIO,
         classes: Sequence[str],
         branches: Sequence[str] = (),
-        tasks: Groups | None = None,
+        tasks: Tasks | None = None,
         header: bool = True,
     ) -> Writer:
         """A writer of one of `FORMATS`; the arguments are those of the class.

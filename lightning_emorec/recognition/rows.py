@@ -14,14 +14,14 @@ from typing import Any
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.recognition.segment import Segment
 
-Groups = Mapping[str, Sequence[str]]
+Tasks = Mapping[str, Sequence[str]]
 """Task -> its classes."""
 
 _BEFORE = ["file", "start", "end", "label", "score", "set", "certain", "speaker", "text"]
 _AFTER = ["model", "version", "notes"]
 
 
-def to_csv_header(classes: Sequence[str], branches: Sequence[str], tasks: Groups) -> str:
+def to_csv_header(classes: Sequence[str], branches: Sequence[str], tasks: Tasks) -> str:
     """The line of column names: `file,start,end` first, which is audformat's segmented index.
 
     The classes' probabilities stand between `text` and `model` under the names of the classes; those of branches and
@@ -32,7 +32,7 @@ def to_csv_header(classes: Sequence[str], branches: Sequence[str], tasks: Groups
     return _csv_line([*_BEFORE, *classes, *_AFTER, *by_branch, *by_task])
 
 
-def to_csv_row(segment: Segment, classes: Sequence[str], branches: Sequence[str], tasks: Groups) -> str:
+def to_csv_row(segment: Segment, classes: Sequence[str], branches: Sequence[str], tasks: Tasks) -> str:
     """A segment under the header of the same arguments.
 
     Times are written as pandas writes timedeltas, `0 days 00:00:01.500000`. `audformat.utils.read_csv`, through which

@@ -31,6 +31,7 @@ _ENTER, _LEAVE = 0.5, 0.35
 _SHORTEST_SPEECH, _SHORTEST_SILENCE, _PAD = 4000, 1600, 480
 
 _FIX = "run: pip install 'lightning-emorec[predict]'"
+_EXPORT = "export the model again"
 
 
 class Span(NamedTuple):
@@ -66,13 +67,22 @@ class OnnxSpeech(SpeechModel):
 
     Args:
         path: `silero_vad_16k_sequence.onnx` of the wheel, or a copy.
+
+    Raises:
+        EmorecError: It is another network, as is `silero_vad.onnx`, which takes a frame a call.
     """
 
     def __init__(self, path: Path) -> None:
         onnxruntime = importlib.import_module("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
-        self._run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        if (inputs := {part.name for part in session.get_inputs()}) != {"input", "h", "c"}:
+            found = f"{path} with the inputs {', '.join(sorted(inputs))}"
+            raise EmorecError(
+                "a copy of silero_vad_16k_sequence.onnx, with the inputs input, h, c", found, _EXPORT
+            )
+        self._run = session.run
 
     def judge(self, frames: Samples, state: Any) -> tuple[NDArray[np.float32], Any]:
         """As the base class says."""
@@ -138,7 +148,7 @@ def load_speech_model(path: Path | None = None) -> SpeechModel:
     kinds: dict[str, type[SpeechModel]] = {".onnx": OnnxSpeech, ".jit": TorchSpeech}
     if path.suffix not in kinds or not path.is_file():
         expected = "a copy of silero_vad_16k_sequence.onnx or silero_vad.jit of the package silero-vad"
-        raise EmorecError(expected, str(path), "export the model again")
+        raise EmorecError(expected, str(path), _EXPORT)
     if path.suffix == ".onnx" and not has_onnx:
         raise UnavailableError("onnxruntime, which finds speech", "no such package", _FIX)
     return kinds[path.suffix](path)  # type: ignore[call-arg]
@@ -212,7 +222,8 @@ class SpeechDetector:
         return [Span(start, min(end, total)) for start, end in spans]
 
     def _listen(self, samples: Samples) -> list[Span]:
-        frames = samples.reshape(-1, _FRAME)
+        # One sample that is not finite would spoil the state for the rest of the stream.
+        frames = np.nan_to_num(samples, posinf=1.0, neginf=-1.0).reshape(-1, _FRAME)
         before = np.vstack([self._context, frames[:-1, -_CONTEXT:]])
         self._context = frames[-1, -_CONTEXT:].copy()
         found, self._state = self._model.judge(np.hstack([before, frames]), self._state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lightning_emorec.recognition.annotations import text_of
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 
 
@@ -26,7 +27,6 @@ def summarise(segments: Sequence[Segment]) -> Segment:
     weights = [segment.duration for segment in speech]
     probabilities = _mean([segment.probabilities for segment in speech], weights)
     label = max(probabilities, key=lambda name: probabilities[name])
-    texts = [segment.text for segment in speech if segment.text is not None]
     speakers = {segment.speaker for segment in speech}
     return replace(
         speech[0],
@@ -38,7 +38,7 @@ def summarise(segments: Sequence[Segment]) -> Segment:
         set=[],
         certain=None,
         speaker=speakers.pop() if len(speakers) == 1 else "",
-        text=" ".join(dict.fromkeys(text for text in texts if text)) if texts else None,
+        text=text_of(speech),
         branches=_means([segment.branches for segment in speech], weights),
         tasks=_means([segment.tasks for segment in speech], weights),
         notes=list(dict.fromkeys(note for segment in speech for note in segment.notes)),

@@ -22,6 +22,13 @@ def test_neighbours_with_one_label_become_one_with_the_mean_score() -> None:
     assert found[1].text == "So <what> & then --> go"
 
 
+def test_a_text_that_neighbours_share_is_said_once() -> None:
+    texts = ["Yes.", "Yes.", "Go on.", "Go on.", "Yes."]
+    run = [replace(FIRST, start=at, end=at + 1, text=text) for at, text in enumerate(texts)]
+    assert [segment.text for segment in merged(run)] == ["Yes. Go on. Yes."]
+    assert summarise(run).text == "Yes. Go on. Yes."
+
+
 def test_speakers_and_segments_apart_stay_apart() -> None:
     other = replace(SECOND, speaker="right")
     apart = replace(SECOND, start=3.5)

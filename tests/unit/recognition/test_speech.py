@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -21,7 +22,8 @@ from lightning_emorec.recognition.speech import (
 )
 from tests.unit.recognition.loud import Loud, frames
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(os.environ.get("EMOREC_RECORDINGS", "/work/shared/data"))
+"""Folder of real recordings."""
 
 
 def spans_of(signal: Samples, model: SpeechModel, size: int = 4000) -> list[Span]:
@@ -81,7 +83,7 @@ def recording() -> Samples:
     paths = sorted((SHARED / "ravdess_original_48k").rglob("*.wav"))[:8]
     paths += sorted((SHARED / "ravdess16k").glob("Actor_0*/*"))[::9][:20]
     if not paths:
-        pytest.skip(f"no recordings in {SHARED}/ravdess_original_48k and {SHARED}/ravdess16k")
+        pytest.skip(f"no ravdess_original_48k or ravdess16k in {SHARED}, the folder of EMOREC_RECORDINGS")
     rng = np.random.default_rng(1)
     parts = []
     for number, path in enumerate(paths):
@@ -94,7 +96,10 @@ def recording() -> Samples:
 
 @pytest.mark.parametrize("suffix", [".onnx", ".jit"])
 def test_silero_itself_finds_the_same_spans(suffix: str) -> None:
-    silero, torch = pytest.importorskip("silero_vad"), pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    silero = pytest.importorskip("silero_vad")  # sets torch to one thread
+    torch.set_num_threads(threads)
     signal = recording()
     theirs = silero.get_speech_timestamps(torch.from_numpy(signal), silero.load_silero_vad())
     model = load_speech_model(speech_weights(onnx=suffix == ".onnx"))
@@ -109,6 +114,13 @@ def test_the_size_of_blocks_changes_nothing(size: int) -> None:
     signal = recording()[: 20 * RATE_HZ]
     model = load_speech_model()
     assert spans_of(signal, model, size) == spans_of(signal, model, 4000) != []
+
+
+def test_samples_that_are_not_finite_do_not_end_the_search() -> None:
+    pytest.importorskip("silero_vad")
+    signal, model = recording()[: 20 * RATE_HZ], load_speech_model()
+    spoilt = np.concatenate([np.array([np.nan, np.inf], np.float32), signal])
+    assert len(spans_of(spoilt, model)) == len(spans_of(signal, model))
 
 
 def test_streams_that_share_a_model_do_not_mix() -> None:
@@ -143,6 +155,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_copy_of_the_weights_must_be_one(tmp_path: Path) -> None:
     with pytest.raises(EmorecError, match="expected a copy of silero_vad_16k"):
         load_speech_model(tmp_path / "speech.onnx")
+
+
+def test_another_network_of_silero_is_refused() -> None:
+    pytest.importorskip("silero_vad")
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(EmorecError, match=r"found .*silero_vad\.onnx with the inputs input, sr, state"):
+        load_speech_model(speech_weights(onnx=True).with_name("silero_vad.onnx"))
 
 
 def test_neither_module_nor_onnx_model_brings_torch() -> None:
