@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from lightning_emorec.errors import EmorecError
 
 if TYPE_CHECKING:
-    import av
     from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
 logger = logging.getLogger(__name__)
+
+TOLERATED_LOSS_S = 0.5
+"""What a header may promise too much: of WebM it gives the length of the picture too, if there is one."""
 
 INSTALL = "pip install 'lightning-emorec[media]'"
 
@@ -26,6 +28,13 @@ INSTALL = "pip install 'lightning-emorec[media]'"
 def pyav_is_installed() -> bool:
     """Whether the extra `media` is there."""
     return find_spec("av") is not None
+
+
+def av_error() -> type[Exception]:
+    """What PyAV raises for a file that FFmpeg cannot read."""
+    import av
+
+    return cast(type[Exception], av.error.FFmpegError)
 
 
 class AvDecoder:
@@ -68,19 +77,31 @@ class AvDecoder:
         import av
 
         planes = av.AudioResampler(format="fltp")  # nothing but the format: layout and rate stay
-        with self._container:
+        found = 0
+        with self._container as container:
+            promised_s = _promised_s(container)
             for frame in chain([self._first], self._frames, [None]):  # None: what is left in the resampler
-                yield from _arrays(planes, frame)
+                for converted in planes.resample(frame):
+                    if converted.samples:
+                        found += converted.samples
+                        yield np.ascontiguousarray(converted.to_ndarray().T, dtype=np.float32)
+        found_s = found / self.rate_hz
+        if promised_s - found_s > TOLERATED_LOSS_S:
+            logger.warning("%s ends after %.1f of %.1f s: is it whole?", self._name, found_s, promised_s)
 
     def close(self) -> None:
         """Let go of the file, where its pieces are not read."""
         self._container.close()
 
 
-def _arrays(planes: av.AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-    for converted in planes.resample(frame):
-        if converted.samples:
-            yield np.ascontiguousarray(converted.to_ndarray().T, dtype=np.float32)
+def _promised_s(container: InputContainer) -> float:
+    """The length in the header of an MPEG-4, WebM or Matroska file; 0 of others, where it is an estimate."""
+    stream = container.streams.audio[0]
+    if not {"mp4", "webm"} & set(container.format.name.split(",")):
+        return 0.0
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration or 0) / 1e6
 
 
 def _decoded(container: InputContainer, name: str) -> Iterator[AudioFrame]:

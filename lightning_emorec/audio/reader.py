@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.audio.av_decoder import INSTALL, AvDecoder, pyav_is_installed
+from lightning_emorec.audio.av_decoder import INSTALL, AvDecoder, av_error, pyav_is_installed
 from lightning_emorec.audio.channels import Mix, choose_channels
 from lightning_emorec.audio.kinds import (
     FOR_PYAV,
@@ -100,10 +100,11 @@ class Recording:
             return AvDecoder(self._rewound(), self.name)
         try:
             return SndfileDecoder(self._rewound(), self.name, self._says_length)
-        except Exception:
-            if not has_pyav:
-                raise
-        return AvDecoder(self._rewound(), self.name)
+        except Exception as error:
+            if has_pyav:
+                with suppress(av_error()):
+                    return AvDecoder(self._rewound(), self.name)
+            raise error
 
     def _rewound(self) -> str | BinaryIO:
         if isinstance(self._source, Path):
@@ -187,11 +188,13 @@ def _in_one_line(name: str, kind: str) -> Iterator[None]:
     except (EmorecError, MemoryError):
         raise
     except Exception as error:
-        reason = str(getattr(error, "error_string", None) or error).removeprefix("Error : ").rstrip(".")
+        told = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        reason = str(told).removeprefix("Error : ").rstrip(".")
         raise _unreadable(name, kind, " ".join(reason.split()) or "damaged or cut short") from error
 
 
 def _unreadable(name: str, kind: str, reason: str) -> EmorecError:
     helps = kind not in (TEXT, UNKNOWN) and not pyav_is_installed()
     fix = f"restore or convert it, or try {INSTALL}" if helps else "restore or convert it, or remove it"
-    return EmorecError(AUDIO_FILE, f"{name} cannot be read ({reason})", fix)
+    expected = "a whole recording" if kind in FOR_PYAV else AUDIO_FILE
+    return EmorecError(expected, f"{name} cannot be read ({reason})", fix)
