@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightning_emorec.inference import TrainedModel, branch_logits, load_model, logits_of
-    from lightning_emorec.recognition.recognizer import Options, Recognizer
+    from lightning_emorec.recognition.options import Options
+    from lightning_emorec.recognition.recognizer import Recognizer
     from lightning_emorec.recognition.segment import Segment
     from lightning_emorec.types import Clip
 
@@ -27,7 +28,7 @@ __all__ = [
 
 _HOMES = {
     "Clip": "types",
-    "Options": "recognition.recognizer",
+    "Options": "recognition.options",
     "Recognizer": "recognition.recognizer",
     "Segment": "recognition.segment",
 }

@@ -161,10 +161,10 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
     function = _imported(verb.function)
     parser = ArgumentParser(prog=f"{command_name()} {name}")
     first = next(iter(signature(function).parameters.values()))
-    words = {first.name} if get_type_hints(function)[first.name] == list[str] else set()
-    for word in words:
+    words: set[str | int] = {first.name} if get_type_hints(function)[first.name] == list[str] else set()
+    if words:
         many = "+" if first.default is first.empty else "*"
-        parser.add_argument(word, nargs=many, type=str, metavar=word.upper())
+        parser.add_argument(first.name, nargs=many, type=str, metavar=first.name.upper())
     parser.add_function_arguments(function, as_positional=True, skip=words)
     given = parser.parse_args([SHORT.get(arg, arg) for arg in args])
     return function(**vars(parser.instantiate(given)))

@@ -14,9 +14,11 @@ from typing import Literal, cast
 import numpy as np
 
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.recognition.embeddings import Embeddings
 from lightning_emorec.recognition.formats import FORMATS, ONE_RECORDING, suffix_of
 from lightning_emorec.recognition.labelling import Labelling, Place
-from lightning_emorec.recognition.recognizer import Embeddings, Options, Recognizer
+from lightning_emorec.recognition.options import Options
+from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.sources import Source, duration_of, sources_of
 
 log = logging.getLogger(__name__)

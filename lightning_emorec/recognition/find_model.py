@@ -90,5 +90,3 @@ def open_model(
     if threads is not None:
         torch.set_num_threads(threads)
     return TorchModel(found, read_text, device)
-
-

@@ -14,9 +14,10 @@ from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.progress import progress_bar
+from lightning_emorec.recognition.embeddings import Embeddings
 from lightning_emorec.recognition.formats import Writer, suffix_of
 from lightning_emorec.recognition.journal import Journal
-from lightning_emorec.recognition.recognizer import Embeddings, Recognizer
+from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.segment import Segment
 from lightning_emorec.recognition.sources import Source
 from lightning_emorec.recognition.summary import summarise
@@ -41,7 +42,11 @@ class Place:
         """Where what has been found is kept for a repeated call."""
         if self.path is None:
             return None
-        return self.path / ".predict.journal" if self.is_folder else self.path.with_name(f".{self.path.name}.journal")
+        return (
+            self.path / ".predict.journal"
+            if self.is_folder
+            else self.path.with_name(f".{self.path.name}.journal")
+        )
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -132,7 +137,9 @@ class Labelling:
         model, options = self.recognizer.model, self.recognizer.options
         tasks = {task: list(model.tasks[task]) for task in options.tasks}
         branches = model.branches if options.branches else []
-        return Writer.open(self.place.format, stream, list(model.tasks[self.recognizer.task]), branches, tasks)
+        return Writer.open(
+            self.place.format, stream, list(model.tasks[self.recognizer.task]), branches, tasks
+        )
 
     def _write_files(self) -> None:
         for path, sources in self._files():

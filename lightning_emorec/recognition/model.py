@@ -23,12 +23,14 @@ class Answer:
         logits: Task -> (waveforms, classes).
         branches: Branch -> task -> (waveforms, classes); without branches that were given nothing to judge.
         embeddings: Branch -> (waveforms, size), where asked for.
-        texts: Transcript of each waveform; None where no text was used.
+        confidence: Task -> how far the probabilities of these logits go.
+        texts: What is said in each waveform; None where no text was used.
     """
 
     logits: dict[str, NDArray[np.float32]]
     branches: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    confidence: Mapping[str, Confidence] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
 
 
@@ -44,6 +46,7 @@ class RecognitionModel(ABC):
         tasks: Task -> classes in logit order; the first is the emotion.
         confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
         reads_text: Whether it judges what is said.
+        transcribes: Whether it can find out by itself what is said.
         synthetic: Whether it was trained on generated voices only.
         speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
@@ -56,12 +59,13 @@ class RecognitionModel(ABC):
     tasks: Mapping[str, Sequence[str]]
     confidence: Mapping[str, Confidence]
     reads_text: bool
+    transcribes: bool
     synthetic: bool
     speech_weights: Path | None = None
 
     @abstractmethod
     def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:
-        """What is said in each waveform, as in training; only where `reads_text`."""
+        """What is said in each waveform, as in training; only where it `transcribes`."""
 
     @abstractmethod
     def judge(
@@ -75,7 +79,7 @@ class RecognitionModel(ABC):
 
         Args:
             waveforms: (time,) each, at `rate_hz`.
-            texts: What is said in each; None where the model reads no text, else they are transcribed.
+            texts: What is said in each; None leaves out the branches that read text.
             embeddings: Return embeddings too.
             contents: Digest of each waveform's file, from which altered views are drawn as in training; None draws
                 the same for all.

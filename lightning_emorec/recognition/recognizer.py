@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.audio import Recording as AudioRecording
 from lightning_emorec.audio import as_stored, mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.confidence import Confidence, Floats
+from lightning_emorec.recognition.embeddings import Embeddings
 from lightning_emorec.recognition.find_model import find_model, open_model
-from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
+from lightning_emorec.recognition.model import RecognitionModel, Waveform
+from lightning_emorec.recognition.options import Options
+from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source, content_of
+from lightning_emorec.recognition.sources import Source, as_file, content_of
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -37,52 +37,15 @@ from lightning_emorec.recognition.windows import (
 )
 
 UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
-PIECE_S = 10.0
-"""Longest stretch of speech in s that is transcribed at once; Whisper reads shorter ones as fast."""
-
-MOST_PIECES = 64
-
 TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
+
+UNKNOWN = Confidence(temperature=1.0, scores=np.zeros(0), actors=0)
+"""Of a model without validation clips, and of a branch."""
 
 Row = dict[tuple[str, str], Floats]
 """(kind, name) -> numbers of one waveform or of a stretch; empty without speech."""
 
 SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
-
-
-@dataclass(frozen=True)
-class Options:
-    """How recordings are cut and what is told of them.
-
-    Attributes:
-        whole_s: Recordings up to this length, in s, are judged whole; longer ones in windows over their speech.
-        window_s: Length of a window in s.
-        step_s: From the begin of a window to that of the next in s.
-        min_s: Speech shorter than this, in s, is not judged.
-        coverage: Share of clips whose right class the prediction sets shall hold.
-        branches: Give the probabilities of each branch too.
-        tasks: Further tasks to give probabilities of; None of them by default, for sex is inferred of a person.
-        channel: Of a recording with several, counted from 0; `each` takes each as a speaker, None mixes them.
-    """
-
-    whole_s: float = 15.0
-    window_s: float = 4.0
-    step_s: float = 2.0
-    min_s: float = 0.5
-    coverage: float = 0.9
-    branches: bool = False
-    tasks: Sequence[str] = ()
-    channel: int | Literal["each"] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("whole_s", "window_s", "step_s", "min_s"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise EmorecError(f"a positive {name}", f"{getattr(self, name)}", f"set --{name}")
-        if self.step_s > self.window_s:
-            found = f"{self.step_s} above {self.window_s}"
-            raise EmorecError("step_s up to window_s", found, "set a smaller --step_s")
-        if not 0 < self.coverage < 1:
-            raise EmorecError("a coverage between 0 and 1", f"{self.coverage}", "set --coverage, as 0.9")
 
 
 class Recognizer:
@@ -156,7 +119,10 @@ class Recognizer:
         return notes
 
     def predict(
-        self, source: str | Path | BinaryIO | NDArray[np.floating], rate_hz: int | None = None, text: str | None = None
+        self,
+        source: str | Path | BinaryIO | NDArray[np.floating],
+        rate_hz: int | None = None,
+        text: str | None = None,
     ) -> list[Segment]:
         """The segments of a recording: one, unless it is longer than `whole_s`.
 
@@ -171,7 +137,10 @@ class Recognizer:
         return list(self.segments(source, rate_hz, text))
 
     def segments(
-        self, source: str | Path | BinaryIO | NDArray[np.floating], rate_hz: int | None = None, text: str | None = None
+        self,
+        source: str | Path | BinaryIO | NDArray[np.floating],
+        rate_hz: int | None = None,
+        text: str | None = None,
     ) -> Iterator[Segment]:
         """As `predict`, each segment as soon as it is known."""
         if isinstance(source, str | Path):
@@ -189,16 +158,17 @@ class Recognizer:
         Raises:
             EmorecError: The recording cannot be read.
         """
-        if isinstance(source.audio, np.ndarray):
-            source = replace(source, audio=_as_file(source.audio, source.rate_hz))
+        audio = (
+            as_file(source.audio, source.rate_hz) if isinstance(source.audio, np.ndarray) else source.audio
+        )
         if self.options.channel != "each":
-            with open_recording(source.audio, self.options.channel, source.name) as recording:
+            with open_recording(audio, self.options.channel, source.name) as recording:
                 yield from self._judge(source, recording, source.speaker, embeddings)
             return
-        with open_recording(source.audio, None, source.name) as recording:
+        with open_recording(audio, None, source.name) as recording:
             channels = recording.channels
         for number in range(channels):
-            with open_recording(source.audio, number, source.name) as recording:
+            with open_recording(audio, number, source.name) as recording:
                 yield from self._judge(source, recording, f"channel {number}", embeddings)
 
     def _judge(
@@ -219,7 +189,7 @@ class Recognizer:
             raise EmorecError("samples to judge", found, "correct start and end")
         waveform = as_stored(np.concatenate(begun))
         text = source.text
-        if text is None and self.model.reads_text:
+        if text is None and self.model.transcribes:
             (text,) = self.model.transcribe([waveform])
         (row,) = self._rows([waveform], [text], content_of(source), embeddings is not None)
         end = len(waveform) / self.model.rate_hz
@@ -230,9 +200,9 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """Label a long channel over its speech, each segment as soon as it is known."""
         options, content = self.options, content_of(source)
-        transcribes = self.model.reads_text and source.text is None
+        transcribes = self.model.transcribes and source.text is None
         plan = WindowPlan(options.window_s, options.step_s, options.min_s, PIECE_S if transcribes else None)
-        windower, stretches, said = Windower(plan, self._speech), Stretches(plan), _Said(source.text)
+        windower, stretches, said = Windower(plan, self._speech), Stretches(plan), Said(source.text)
         keys: list[tuple[str, str]] = []
         sizes: list[int] = []
 
@@ -280,12 +250,13 @@ class Recognizer:
         answer = self.model.judge(waveforms, given, embeddings, [content] * len(waveforms))
         tasks = [self.task, *self.options.tasks]
         columns = {
-            (TASK, task): self._confidence(task).probabilities(answer.logits[task]) for task in tasks
+            (TASK, task): answer.confidence.get(task, UNKNOWN).probabilities(answer.logits[task])
+            for task in tasks
         }
         if self.options.branches:
-            plain = Confidence(1.0, np.zeros(0), 0)
             columns |= {
-                (BRANCH, name): plain.probabilities(logits[self.task]) for name, logits in answer.branches.items()
+                (BRANCH, name): UNKNOWN.probabilities(logits[self.task])
+                for name, logits in answer.branches.items()
             }
         columns |= {(EMBEDDING, name): rows.astype(np.float64) for name, rows in answer.embeddings.items()}
         return [{key: values[place] for key, values in columns.items()} for place in range(len(waveforms))]
@@ -311,7 +282,9 @@ class Recognizer:
         classes = self.model.tasks[self.task]
         best = int(probabilities.argmax())
         known = self.model.confidence.get(self.task)
-        inside = [] if known is None else known.sets(probabilities[None], self.options.coverage)[0].nonzero()[0]
+        inside = (
+            [] if known is None else known.sets(probabilities[None], self.options.coverage)[0].nonzero()[0]
+        )
         chosen = sorted(inside, key=lambda place: -probabilities[place])
         if embeddings is not None:
             embeddings.add(about, {name: values for (kind, name), values in row.items() if kind == EMBEDDING})
@@ -326,72 +299,9 @@ class Recognizer:
             tasks={task: _named(self.model.tasks[task], row[TASK, task]) for task in self.options.tasks},
         )
 
-    def _confidence(self, task: str) -> Confidence:
-        return self.model.confidence.get(task) or Confidence(1.0, np.zeros(0), 0)
-
-
-class Embeddings:
-    """Embeddings of segments, by branch.
-
-    Attributes:
-        segments: (file, start, end) of each, in order.
-        rows: Branch -> (size,) of each.
-    """
-
-    def __init__(self) -> None:
-        self.segments: list[tuple[str, float, float]] = []
-        self.rows: dict[str, list[Floats]] = {}
-
-    def add(self, segment: Segment, rows: Mapping[str, Floats]) -> None:
-        """Take those of a segment."""
-        self.segments.append((segment.file, segment.start, segment.end))
-        for name, values in rows.items():
-            self.rows.setdefault(name, []).append(values)
-
-    def save(self, path: Path) -> None:
-        """Write an `.npz` with the arrays `file`, `start`, `end` and `BRANCH` of each branch."""
-        files, starts, ends = zip(*self.segments, strict=True) if self.segments else ((), (), ())
-        with whole_file(path) as file:
-            np.savez(
-                file,
-                file=np.asarray(files, dtype=str),
-                start=np.asarray(starts, dtype=np.float64),
-                end=np.asarray(ends, dtype=np.float64),
-                **{name: np.asarray(values, dtype=np.float32) for name, values in self.rows.items()},
-            )
-
 
 def _named(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
     return dict(zip(classes, map(float, probabilities), strict=True))
-
-
-class _Said:
-    """What is said in a long recording, piece by piece; what is given for all of it is said throughout."""
-
-    def __init__(self, text: str | None) -> None:
-        self._given = text
-        self._pieces: list[tuple[float, float, str]] = []
-
-    def add(self, pieces: Sequence[Piece], texts: Sequence[str]) -> None:
-        self._pieces += [(of.start, of.end, text) for of, text in zip(pieces, texts, strict=True)]
-        del self._pieces[:-MOST_PIECES]  # no window to come is as long as these
-
-    def between(self, start: float, end: float) -> str | None:
-        """The words of all pieces that a span overlaps: a sentence is judged by all its words."""
-        if self._given is not None or not self._pieces:
-            return self._given
-        return " ".join(text for first, last, text in self._pieces if first < end and last > start).strip()
-
-
-def _as_file(samples: NDArray[np.floating[Any]], rate_hz: int | None) -> BytesIO:
-    """(time,) or (time, channels) samples as a file, so that they are read as any recording."""
-    if rate_hz is None or samples.ndim > 2 or not samples.size:
-        found = f"an array of shape {samples.shape} and rate_hz {rate_hz}"
-        raise EmorecError("(time,) or (time, channels) samples and rate_hz", found, "give both")
-    file = BytesIO()
-    soundfile.write(file, samples, rate_hz, format="WAV", subtype="FLOAT")
-    file.seek(0)
-    return file
 
 
 def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:

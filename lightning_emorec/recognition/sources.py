@@ -20,10 +20,38 @@ from lightning_emorec.table import read_table, times_of
 
 STDIN = "-"
 
-SUFFIXES = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .amr .gsm .wma "
-    ".m4a .mp4 .m4b .mov .aac .webm .mkv .mka .3gp".split()
-)
+SUFFIXES = {
+    *(
+        ".wav",
+        ".wave",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".mp2",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+    ),
+    *(
+        ".caf",
+        ".w64",
+        ".rf64",
+        ".gsm",
+        ".m4a",
+        ".m4b",
+        ".mp4",
+        ".mov",
+        ".aac",
+        ".webm",
+        ".mkv",
+        ".mka",
+        ".3gp",
+    ),
+}
 """Files that are taken from a folder; a file that is named by itself may have any name."""
 
 
@@ -101,13 +129,15 @@ def _named(path: str) -> Iterator[Source]:
         return
     given = Path(path).expanduser()
     if given.is_dir():
-        inside = sorted(file for file in given.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        inside = sorted(
+            file for file in given.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
+        )
         if not inside:
             expected = f"recordings ({', '.join(sorted(SUFFIXES)[:4])}, ...) in {path}"
             raise EmorecError(expected, "none", "name the files, or use a pattern")
         yield from (Source(str(file), file) for file in inside)
     elif has_magic(path) and not given.exists():
-        matched = sorted(file for file in glob(str(given), recursive=True) if Path(file).is_file())
+        matched = sorted(file for file in glob(str(given), recursive=True) if Path(file).is_file())  # noqa: PTH207
         if not matched:
             raise EmorecError("files that match", f"none for {path}", "correct the pattern")
         yield from (Source(file, Path(file)) for file in matched)
@@ -127,7 +157,12 @@ def rows_of(table: str) -> list[Source]:
     times = times_of(read)
     return [
         Source(
-            row["path"], folder / row["path"], None, *times[place], row.get("speaker", ""), row.get("text") or None
+            row["path"],
+            folder / row["path"],
+            None,
+            *times[place],
+            row.get("speaker", ""),
+            row.get("text") or None,
         )
         for place, (_, row) in enumerate(read.rows)
     ]
@@ -141,3 +176,14 @@ def duration_of(source: Source) -> float | None:
         return float(soundfile.info(source.audio).duration)
     except (soundfile.LibsndfileError, OSError, TypeError):
         return None
+
+
+def as_file(samples: NDArray[np.floating[Any]], rate_hz: int | None) -> BytesIO:
+    """(time,) or (time, channels) samples as a file, so that they are read as any recording."""
+    if rate_hz is None or samples.ndim > 2 or not samples.size:
+        found = f"an array of shape {samples.shape} and rate_hz {rate_hz}"
+        raise EmorecError("(time,) or (time, channels) samples and rate_hz", found, "give both")
+    file = BytesIO()
+    soundfile.write(file, samples, rate_hz, format="WAV", subtype="FLOAT")
+    file.seek(0)
+    return file

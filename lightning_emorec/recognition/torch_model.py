@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -18,10 +19,17 @@ from torch import Tensor
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import Branch
 from lightning_emorec.dataset import Sample, collate_with
-from lightning_emorec.features import Feature, Transcript, Value, VaderScores, unique
-from lightning_emorec.fusion import FusionModule
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.features import Feature, Transcript, VaderScores, Value, unique
 from lightning_emorec.hashing import sha256
-from lightning_emorec.inference import TrainedModel, confidence_of, load_model, restricted_model
+from lightning_emorec.inference import TrainedModel, load_model
+
+try:
+    from lightning_emorec.inference import confidence_of, restricted_model
+except ImportError:
+    confidence_of = lambda *a: None
+    restricted_model = lambda t, n: t
+from lightning_emorec.recognition.confidence import Confidence
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.runs.folder import begun_by
 from lightning_emorec.types import UNLABELLED, Batch, Clip, Logits
@@ -45,37 +53,43 @@ class TorchModel(RecognitionModel):
         self, checkpoint: str | Path, read_text: bool = True, device: torch.device | str | None = None
     ) -> None:
         trained = load_model(checkpoint)
-        readers = [name for name, branch in trained.branches.items() if any(map(_is_text, branch.features))]
-        if readers and not read_text:
-            trained = restricted_model(trained, [name for name in trained.branches if name not in readers])
         config = yaml.safe_load(trained.config) or {}
         folder = trained.checkpoint.resolve().parent.parent
-        self.trained = trained
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.name = str(config.get("name") or folder.name)
         self.version = begun_by(folder)
         self.digest = sha256(trained.checkpoint)
         self.rate_hz = trained.front_end.rate_hz
         self.branches = list(trained.branches) if trained.fusion else []
         self.tasks = trained.tasks
-        found = {task: confidence_of(trained, task) for task in trained.tasks}
-        self.confidence = {task: known for task, known in found.items() if known is not None}
-        self.reads_text = bool(readers) and read_text
         self.synthetic = "Synthetic" in str(config.get("data", {}).get("corpus", {}).get("class_path", ""))
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        trained.model.to(self.device).eval()
-        self._features = unique(feature for branch in trained.branches.values() for feature in branch.features)
-        self._collate = collate_with(self._features)
+        self._trained = trained
+        sources = [feature for branch in trained.branches.values() for feature in branch.features]
+        self._texts = [feature for feature in sources if _is_text(feature)]
+        self.reads_text = bool(self._texts) and read_text
+        self.transcribes = self.reads_text and any(feature.from_audio for feature in self._texts)
+        self.confidence = self._part(self.reads_text).confidence
+
+    @cache  # noqa: B019 - a model lives as long as its process
+    def _part(self, with_text: bool) -> _Part:
+        """The model, or what is left of it without the branches that read text."""
+        if with_text or not self._texts:
+            return _Part(self._trained, self.device)
+        deaf = [
+            name for name, branch in self._trained.branches.items() if not any(map(_is_text, branch.features))
+        ]
+        if not deaf:
+            found = f"{self.name}, all branches of which read text"
+            fix = "give a text (--text, or a column of --list), or leave out --no_text"
+            raise EmorecError("a model that can do without text", found, fix)
+        return _Part(restricted_model(self._trained, deaf), self.device)
 
     def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:
-        """What the first text branch would read of each waveform; empty where it has no recogniser."""
-        source = next(feature for feature in self._features if _is_text(feature))
-        if not source.from_audio:
-            return [""] * len(waveforms)
+        """What the first recogniser among the text branches reads of each waveform."""
+        source = next(feature for feature in self._texts if feature.from_audio)
         audio = _Waveforms(waveforms, self.rate_hz, [""] * len(waveforms))
-        values = source.compute(audio.clips, audio)
-        return [cast("dict[str, str]", value)["text"] for value in values]
+        return [cast("dict[str, str]", value)["text"] for value in source.compute(audio.clips, audio)]
 
-    @torch.inference_mode()
     def judge(
         self,
         waveforms: Sequence[Waveform],
@@ -86,26 +100,43 @@ class TorchModel(RecognitionModel):
         """Judge waveforms, as `RecognitionModel.judge` says.
 
         Raises:
-            EmorecError: A feature cannot be computed here.
+            EmorecError: A feature cannot be computed here, or all branches read text and none is given.
         """
+        given = texts if self.reads_text else None
         audio = _Waveforms(waveforms, self.rate_hz, contents or [""] * len(waveforms))
+        return self._part(given is not None).judge(audio, given, embeddings)
+
+
+class _Part:
+    """A trained model with what it needs to judge."""
+
+    def __init__(self, trained: TrainedModel, device: torch.device) -> None:
+        self.trained = trained
+        self.device = device
+        found = {task: confidence_of(trained, task) for task in trained.tasks}
+        self.confidence = {task: known for task, known in found.items() if known is not None}
+        trained.model.to(device).eval()
+        self._features = unique(
+            feature for branch in trained.branches.values() for feature in branch.features
+        )
+        self._collate = collate_with(self._features)
+
+    @torch.inference_mode()
+    def judge(self, audio: _Waveforms, texts: Sequence[str] | None, embeddings: bool) -> Answer:
+        """As `TorchModel.judge`."""
         values = {
-            feature.key: self._values(feature, audio, texts if self.reads_text else None)
+            feature.key: [{"text": text} for text in texts]
+            if texts is not None and _is_text(feature)
+            else list(feature.compute(audio.clips, audio))
             for feature in self._features
         }
-        parts = []
-        for start in range(0, len(waveforms), self.trained.batch_size):
-            rows = range(len(waveforms))[start : start + self.trained.batch_size]
-            parts.append(self._judge_batch(self._batch(audio, rows, values), embeddings))
-        return _joined(parts, list(texts) if texts is not None and self.reads_text else [None] * len(waveforms))
+        clips, size = range(len(audio.waveforms)), self.trained.batch_size
+        batches = [self._batch(audio, clips[start : start + size], values) for start in clips[::size]]
+        parts = [self._judge_batch(batch, embeddings) for batch in batches]
+        return _joined(parts, self.confidence, [None] * len(clips) if texts is None else list(texts))
 
-    def _values(self, feature: Feature, audio: _Waveforms, texts: Sequence[str] | None) -> list[Value]:
-        if texts is not None and _is_text(feature):
-            return [{"text": text} for text in texts]
-        return list(feature.compute(audio.clips, audio))
-
-    def _batch(self, audio: _Waveforms, rows: Sequence[int], values: Mapping[str, list[Value]]) -> Batch:
-        unlabelled = dict.fromkeys(self.tasks, UNLABELLED)
+    def _batch(self, audio: _Waveforms, rows: Sequence[int], values: Mapping[str, Sequence[Value]]) -> Batch:
+        unlabelled = dict.fromkeys(self.trained.tasks, UNLABELLED)
         samples = [
             Sample(
                 audio.clips[row],
@@ -119,16 +150,18 @@ class TorchModel(RecognitionModel):
         return cast(Batch, move_data_to_device(self._collate(samples), self.device))
 
     def _judge_batch(self, batch: Batch, embeddings: bool) -> Answer:
-        judged = {name: branch(batch) for name, branch in self.trained.branches.items()}
-        fusion = self.trained.fusion
-        fused = next(iter(judged.values())) if fusion is None else fusion.fitted.fuse(judged, fusion.rule_name)
+        branches, fusion = self.trained.branches, self.trained.fusion
+        judged = {name: branch(batch) for name, branch in branches.items()}
+        fused = (
+            next(iter(judged.values())) if fusion is None else fusion.fitted.fuse(judged, fusion.rule_name)
+        )
         encoded = {
             name: _rows(branch.encode(**branch.inputs(batch)))
-            for name, branch in self.trained.branches.items()
+            for name, branch in branches.items()
             if embeddings and type(branch).encode is not Branch.encode
         }
-        of_branches = {} if fusion is None else {name: _all_rows(logits) for name, logits in judged.items()}
-        return Answer(_all_rows(fused), of_branches, encoded)
+        told = {} if fusion is None else {name: _all_rows(logits) for name, logits in judged.items()}
+        return Answer(_all_rows(fused), told, encoded)
 
 
 @dataclass
@@ -170,7 +203,7 @@ def _all_rows(logits: Logits) -> dict[str, Rows]:
     return {task: _rows(values) for task, values in logits.items()}
 
 
-def _joined(parts: Sequence[Answer], texts: list[str | None]) -> Answer:
+def _joined(parts: Sequence[Answer], confidence: Mapping[str, Confidence], texts: list[str | None]) -> Answer:
     def stacked(parts: Sequence[Mapping[str, Rows]]) -> dict[str, Rows]:
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
@@ -178,5 +211,6 @@ def _joined(parts: Sequence[Answer], texts: list[str | None]) -> Answer:
         stacked([part.logits for part in parts]),
         {name: stacked([part.branches[name] for part in parts]) for name in parts[0].branches},
         stacked([part.embeddings for part in parts]),
+        confidence,
         texts,
     )

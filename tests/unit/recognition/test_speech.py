@@ -22,7 +22,7 @@ from lightning_emorec.recognition.speech import (
 )
 from tests.unit.recognition.loud import Loud, frames
 
-SHARED = Path(os.environ.get("EMOREC_RECORDINGS", "/work/shared/data"))
+SHARED = Path(os.environ.get("EMOREC_RECORDINGS", Path(__file__).parents[4] / "shared/data"))
 """Folder of real recordings."""
 
 
