@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -37,9 +37,9 @@ class Recording:
     """A recording that can be read, several times if need be. `open_recording` makes it.
 
     Args:
-        source: A path, or a file that can be sought.
+        source: A path, or a file that can be sought and is read from its start.
         name: What messages call it.
-        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+        channel: The channel to take, from 0; None leaves the choice to the rule of `choose_channels`.
 
     Attributes:
         name: As given.
@@ -51,10 +51,11 @@ class Recording:
         self.name = name
         self.channel = channel
         self._source = source
-        self._start = 0 if isinstance(source, Path) else source.tell()
         self._inspect()
-        with _in_one_line(self.name, self._kind), closing(self._decoder()) as decoder:
-            self.rate_hz, self.channels, self.centre = decoder.rate_hz, decoder.channels, decoder.centre
+        with _in_one_line(self.name, self._kind):
+            decoder = self._decoder()
+        self._at_start: SndfileDecoder | AvDecoder | None = decoder
+        self.rate_hz, self.channels, self.centre = decoder.rate_hz, decoder.channels, decoder.centre
 
     @cached_property
     def mix(self) -> Mix:
@@ -72,7 +73,13 @@ class Recording:
             EmorecError: What follows cannot be decoded, or ends before its header says.
         """
         with _in_one_line(self.name, self._kind):
-            yield from _of_length(self._decoder().pieces(), max(1, round(seconds * self.rate_hz)))
+            decoder, self._at_start = self._at_start or self._decoder(), None
+            yield from _of_length(decoder.pieces(), max(1, round(seconds * self.rate_hz)))
+
+    def close(self) -> None:
+        """Let go of the file, if it was not read."""
+        if self._at_start is not None:
+            self._at_start.close()
 
     def _inspect(self) -> None:
         """Learn what the file is."""
@@ -109,7 +116,7 @@ class Recording:
     def _rewound(self) -> str | BinaryIO:
         if isinstance(self._source, Path):
             return str(self._source)
-        self._source.seek(self._start)
+        self._source.seek(0)
         return self._source
 
 
@@ -120,24 +127,22 @@ def open_recording(
     """Open a recording of any kind: libsndfile's (WAV, FLAC, Ogg, MP3, ...) or, with PyAV, MPEG-4, WebM, AAC, ...
 
     Args:
-        source: A path, or a file opened for bytes; one that cannot be sought, such as a pipe, is copied first.
-        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+        source: A path, or a file opened for bytes; what is left of a pipe or of a file begun is copied.
+        channel: The channel to take, from 0; None leaves the choice to the rule of `choose_channels`.
         name: What messages call it; the path or the file's own name by default.
 
     Raises:
         EmorecError: Not there, empty, no audio, or PyAV is needed and absent.
     """
     name = name or str(source if isinstance(source, Path) else getattr(source, "name", "the input"))
-    if isinstance(source, Path):
-        _check_path(source)
-        yield Recording(source, name, channel)
-    elif source.seekable():
-        yield Recording(source, name, channel)
-    else:
-        with tempfile.TemporaryFile() as copy:
+    with ExitStack() as stack:
+        if isinstance(source, Path):
+            _check_path(source)
+        elif not source.seekable() or source.tell() > 0:
+            copy = stack.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(source, copy)
-            copy.seek(0)
-            yield Recording(copy, name, channel)
+            source = copy
+        yield stack.enter_context(closing(Recording(source, name, channel)))
 
 
 def _check_path(path: Path) -> None:
@@ -155,13 +160,11 @@ def _check_path(path: Path) -> None:
 
 
 def _heads(file: BinaryIO) -> tuple[bytes, bytes]:
-    """The first bytes of a file, and those behind its ID3 tag; its position stays."""
-    start = file.tell()
+    """The first bytes of a file, and those behind its ID3 tag."""
+    file.seek(0)
     head = file.read(HEAD_BYTES)
-    file.seek(start + tag_bytes(head))
-    after_tag = file.read(HEAD_BYTES)
-    file.seek(start)
-    return head, after_tag
+    file.seek(tag_bytes(head))
+    return head, file.read(HEAD_BYTES)
 
 
 def _of_length(pieces: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:

@@ -17,6 +17,7 @@ from lightning_emorec.audio.digests import MIXED, DigestIndex, combined
 from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
 from lightning_emorec.audio.notes import NoteIndex
 from lightning_emorec.audio.parallel import run_threads
+from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
 from lightning_emorec.errors import FULL_DISK, EmorecError
 
 logger = logging.getLogger(__name__)
@@ -241,5 +242,7 @@ def _needed_mb(paths: Sequence[Path], rate_hz: int) -> float:
     durations_s = []
     for path in paths[:JUDGED_BY]:
         with suppress(soundfile.LibsndfileError):  # reported by itself, as a file that cannot be used
-            durations_s.append(float(soundfile.info(path).duration))
+            info = soundfile.info(path)
+            if info.frames < UNKNOWN_FRAMES:
+                durations_s.append(float(info.duration))
     return float(np.mean(durations_s or [0.0])) * len(paths) * rate_hz * SAMPLE_BYTES / 1e6
