@@ -45,6 +45,7 @@ class Recording:
         name: As given.
         rate_hz: Sampling rate.
         channels: Number of channels.
+        says_length: False for an MP3 whose length is not in its first frame.
     """
 
     def __init__(self, source: Path | BinaryIO, name: str, channel: int | None = None) -> None:
@@ -93,7 +94,7 @@ class Recording:
         self._kind = kind_of(head)
         if self._kind == TEXT:
             raise _unreadable(self.name, self._kind, "it is text")
-        self._says_length = self._kind != MP3 or counts_frames(after_tag)
+        self.says_length = self._kind != MP3 or counts_frames(after_tag)
 
     def _decoder(self) -> SndfileDecoder | AvDecoder:
         """A decoder at the start. PyAV has those files that libsndfile cannot open, and MP3s of unknown length.
@@ -103,10 +104,10 @@ class Recording:
         has_pyav = pyav_is_installed()
         if self._kind in FOR_PYAV and not has_pyav:
             raise EmorecError(AUDIO_FILE, f"{self.name}, {self._kind}", f"to read it: {INSTALL}")
-        if self._kind in FOR_PYAV or (has_pyav and not self._says_length):
+        if self._kind in FOR_PYAV or (has_pyav and not self.says_length):
             return AvDecoder(self._rewound(), self.name)
         try:
-            return SndfileDecoder(self._rewound(), self.name, self._says_length)
+            return SndfileDecoder(self._rewound(), self.name, self.says_length)
         except Exception as error:
             if has_pyav:
                 with suppress(av_error()):

@@ -71,8 +71,7 @@ class AudioStore:
     def digests(self, paths: Sequence[Path]) -> list[str]:
         """What the samples of each file are made from, in order; files are looked at once in the life of a store.
 
-        The SHA-256 of the file's bytes; behind it `-mixed` if it has several channels, or `-channel0` and so on if
-        one was chosen.
+        As `DigestIndex.digests`; but behind it stands `-channel0` and so on in the place of `-mixed` if one was chosen.
 
         Raises:
             EmorecError: Files that are missing or cannot be read.
