@@ -18,7 +18,7 @@ from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_
 from lightning_emorec.audio.notes import NoteIndex
 from lightning_emorec.audio.parallel import run_threads
 from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
-from lightning_emorec.errors import FULL_DISK, EmorecError
+from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +29,22 @@ JUDGED_BY = 50
 
 
 def default_cache_folder() -> Path:
-    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches."""
+    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches.
+
+    Raises:
+        UnavailableError: None is named, and pooch, which knows that place, is not installed.
+    """
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named).expanduser()
-    import pooch  # not needed by those who decode without a cache
-
+    try:
+        import pooch  # not needed by those who decode without a cache
+    except ModuleNotFoundError as error:
+        found = (
+            f"none, for {CACHE_VARIABLE} is not set and pooch, which knows the usual one, is not installed"
+        )
+        raise UnavailableError(
+            "a cache folder", found, f"set {CACHE_VARIABLE}, or pip install pooch"
+        ) from error
     return Path(pooch.os_cache("lightning_emorec"))
 
 
