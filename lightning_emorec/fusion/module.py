@@ -30,7 +30,7 @@ from lightning_emorec.fusion.fitted_rules import FittedRules, at_rows, compared_
 from lightning_emorec.fusion.log_linear import LogLinear
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.metrics import Scores, score_part
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.part_logits import PartLogits, ValidationLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file
 from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import Batch, Logits, Part, Tasks
@@ -181,12 +181,10 @@ class FusionModule(ClosedFormBranch):
 
     def _score_across_actors(self) -> dict[str, Scores]:
         """Scores of the chosen rule, each validation actor fused by what is learned from the others."""
-        parts = self._parts("val")
-        fused = {clip for part in parts.values() for clip in part.clip_ids}
-        actors = {clip.id: clip.actor for clip in self.data.clips("val") if clip.id in fused}
-        if len(set(actors.values())) < 2:
+        known = ValidationLogits.of(self._parts("val"), self.data.clips("val"))
+        if len(set(known.actors.values())) < 2:
             return {}
-        return score_part(self.fitted.across_actors(self.rule_name, parts, actors))
+        return score_part(self.fitted.across_actors(self.rule_name, known.parts, known.actors))
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""
