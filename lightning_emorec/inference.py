@@ -113,17 +113,8 @@ def load_model(checkpoint: str | Path) -> TrainedModel:
         log.warning("%s", warning)
     front_end = FrontEnd(*(data[name] for name in ("rate_hz", "trim_db", "peak_normalise", "max_s")))
     known = ValidationLogits.of_state(content.get(VALIDATION, {}))
-    return TrainedModel(
-        model.eval(),
-        front_end,
-        data["batch_size"],
-        data["seed"],
-        text,
-        file,
-        known.parts,
-        known.actors,
-        known.before_refit,
-    )
+    kept = (known.parts, known.actors, known.before_refit)
+    return TrainedModel(model.eval(), front_end, data["batch_size"], data["seed"], text, file, *kept)
 
 
 def logits_of(
