@@ -41,7 +41,9 @@ class AudioCnnGraph(nn.Module):
         spectra, frames = self.branch.log_mel(audio, length)
         if not self.warps:
             return self.branch.classify(self.branch._pool(spectra, frames))
-        views = [warp(spectra, frames) for warp in self.warps]  # all in one batch: the graph holds one encoder
+        views = [
+            warp(spectra, frames) for warp in self.warps
+        ]  # all in one batch: the graph holds one encoder
         pooled = self.branch._pool(torch.cat([of[0] for of in views]), torch.cat([of[1] for of in views]))
         rows = {task: of.unflatten(0, (len(views), -1)) for task, of in self.branch.classify(pooled).items()}
         return {task: of.softmax(dim=2).mean(dim=0).log() for task, of in rows.items()}
@@ -90,7 +92,9 @@ class _Warp(nn.Module):
         high = torch.minimum(low + 1, torch.full_like(low, longest - 1))
         shape = (-1, spectra.shape[1], -1)
         taken = torch.lerp(
-            spectra.gather(2, low[:, None].expand(*shape)), spectra.gather(2, high[:, None].expand(*shape)), share
+            spectra.gather(2, low[:, None].expand(*shape)),
+            spectra.gather(2, high[:, None].expand(*shape)),
+            share,
         )
         return taken * frame_mask(own, size)[:, None], own
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from lightning_emorec.branches import AudioCnn, Branch, PublishedCnn, WhisperStatistics
+from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.export.cnn_graphs import AudioCnnGraph, PublishedCnnGraph
 from lightning_emorec.export.whisper_graph import WhisperStatisticsGraph
 from lightning_emorec.features.whisper_context import RATE_HZ
-from lightning_emorec.inference import TrainedModel
+from lightning_emorec.fusion.rule import FusionRule
 
 HELD = (AudioCnn, PublishedCnn, WhisperStatistics)
 """Branches that a graph of waveforms can hold."""
@@ -26,8 +28,8 @@ def why_not(branch: Branch, rate_hz: int) -> str | None:
     """
     kind = type(branch)
     if kind not in HELD:
-        names = ", ".join(one.__name__ for one in HELD)
-        return f"{kind.__name__} reads more than a graph can compute from a waveform; it can hold {names}"
+        read = ", ".join(sorted({feature.name for feature in branch.features})) or "its own front end"
+        return f"{kind.__name__} reads {read}, which the graph does not compute"
     if kind is WhisperStatistics and rate_hz != RATE_HZ:
         return f"Whisper hears {RATE_HZ} Hz, and the model's audio has {rate_hz} Hz"
     return None
@@ -37,22 +39,25 @@ class ModelGraph(nn.Module):
     """The branches of a model and, of a fusion, its rule.
 
     Args:
-        trained: Every branch of which can be held.
+        branches: Name -> branch, in the order of the rules' weights; each can be held.
+        rules: Task -> rule; None for a model that is no fusion, and has one branch.
+        front_end: Of the model.
 
     Attributes:
         outputs: Names of what `forward` gives, in order: `TASK` of the model, then `BRANCH.TASK`.
     """
 
-    def __init__(self, trained: TrainedModel) -> None:
+    def __init__(
+        self, branches: Mapping[str, Branch], rules: Mapping[str, FusionRule] | None, front_end: FrontEnd
+    ) -> None:
         super().__init__()
-        self.tasks = list(trained.tasks)
-        self.graphs = nn.ModuleDict(
-            {name: _graph_of(branch, trained) for name, branch in trained.branches.items()}
+        self.tasks = list(next(iter(branches.values())).tasks)
+        self.graphs = nn.ModuleDict({name: _graph_of(branch, front_end) for name, branch in branches.items()})
+        self.rules = (
+            None if rules is None else nn.ModuleDict({task: deepcopy(rules[task]) for task in self.tasks})
         )
-        fusion = trained.fusion
-        self.rules = None if fusion is None else nn.ModuleDict({task: fusion.rule(task) for task in self.tasks})
-        self.order = list(trained.branches) if fusion is None else list(fusion.fitted.needs_audio)
         self.outputs = [*self.tasks, *(f"{name}.{task}" for name in self.graphs for task in self.tasks)]
+        self.eval().requires_grad_(False)
 
     def forward(self, waveform: Tensor, length: Tensor) -> tuple[Tensor, ...]:
         """Log-probabilities, (batch, classes) each, as `outputs` names them.
@@ -64,25 +69,25 @@ class ModelGraph(nn.Module):
         place = torch.arange(waveform.shape[1], device=waveform.device)[None]
         waveform = torch.where(place < length[:, None], waveform, 0.0)
         made: Mapping[str, Mapping[str, Tensor]] = {
-            name: {task: logits.float().log_softmax(dim=1) for task, logits in graph(waveform, length).items()}
+            name: {
+                task: logits.float().log_softmax(dim=1) for task, logits in graph(waveform, length).items()
+            }
             for name, graph in self.graphs.items()
         }
-        if self.rules is None:
-            fused = next(iter(made.values()))
-        else:
-            rows = {task: torch.stack([made[name][task] for name in self.order]) for task in self.tasks}
+        fused = next(iter(made.values()))
+        if self.rules is not None:
+            rows = {task: torch.stack([of[task] for of in made.values()]) for task in self.tasks}
             fused = {task: rule(rows[task]) for task, rule in self.rules.items()}
         return (
             *(fused[task] for task in self.tasks),
-            *(made[name][task] for name in self.graphs for task in self.tasks),
+            *(of[task] for of in made.values() for task in self.tasks),
         )
 
 
-def _graph_of(branch: Branch, trained: TrainedModel) -> nn.Module:
-    branch = branch.eval()
+def _graph_of(branch: Branch, front_end: FrontEnd) -> nn.Module:
     if isinstance(branch, AudioCnn):
-        return AudioCnnGraph(branch, trained.front_end)
+        return AudioCnnGraph(branch, front_end)
     if isinstance(branch, PublishedCnn):
-        return PublishedCnnGraph(branch, trained.front_end)
+        return PublishedCnnGraph(branch, front_end)
     assert isinstance(branch, WhisperStatistics)
     return WhisperStatisticsGraph(branch)
