@@ -45,7 +45,9 @@ class AudioCnnGraph(nn.Module):
             warp(spectra, frames) for warp in self.warps
         ]  # all in one batch: the graph holds one encoder
         pooled = self.branch._pool(torch.cat([of[0] for of in views]), torch.cat([of[1] for of in views]))
-        rows = {task: of.unflatten(0, (len(views), -1)) for task, of in self.branch.classify(pooled).items()}
+        rows = {
+            task: of.reshape(len(views), -1, of.shape[1]) for task, of in self.branch.classify(pooled).items()
+        }
         return {task: of.softmax(dim=2).mean(dim=0).log() for task, of in rows.items()}
 
 

@@ -50,10 +50,10 @@ class MelPower(nn.Module):
     def __init__(self, of: MelSpectrogram) -> None:
         super().__init__()
         spectrogram = of.spectrogram
-        self.half = of.n_fft // 2
+        self.reach = of.n_fft // 2
         self.spectrum = PowerSpectrum(of.n_fft, of.hop_length, spectrogram.window)
         self.register_buffer("filters", of.mel_scale.fb.T.contiguous())  # (mels, bins)
 
     def forward(self, audio: Tensor) -> Tensor:
         """(batch, time) -> (batch, mels, frames)."""
-        return torch.matmul(self.filters, self.spectrum(pad(audio, (self.half, self.half))))
+        return torch.matmul(self.filters, self.spectrum(pad(audio, (self.reach, self.reach))))

@@ -38,7 +38,7 @@ class WhisperLogMel(nn.Module):
         from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
         self.margin = None if margin_s is None else round(margin_s * RATE_HZ)
-        self.half = N_FFT // 2
+        self.reach = N_FFT // 2
         self.spectrum = PowerSpectrum(N_FFT, HOP_LENGTH, torch.hann_window(N_FFT))
         self.register_buffer("filters", mel_filters("cpu", mels).clone())  # (mels, bins)
 
@@ -65,7 +65,7 @@ class WhisperLogMel(nn.Module):
             context = frames_of(lengths + self.margin).clamp(max=WINDOW // FRAME)
         audio = pad(audio, (0, samples - audio.shape[1]))
         # The library reflects a clip with its silence at both ends.
-        place = torch.arange(samples + 2 * self.half, device=audio.device)[None] - self.half
+        place = torch.arange(samples + 2 * self.reach, device=audio.device)[None] - self.reach
         last = FRAME * context[:, None] - 1
         reflected = torch.where(place > last, 2 * last - place, place.abs()).clamp(min=0)
         power = self.spectrum(audio.gather(1, reflected))[:, :, :-1]
