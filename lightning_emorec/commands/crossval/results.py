@@ -54,7 +54,11 @@ class CrossvalResults(Results):
     @property
     def command(self) -> str:
         """What repeats it, in its folder."""
-        options = {"folds": self.folding, "seeds": len(self.seeds), "inner": self.inner}
+        options: dict[str, str | float] = {
+            "folds": self.folding,
+            "seeds": len(self.seeds),
+            "inner": self.inner,
+        }
         options |= {"single": ",".join(self.single)} if self.single else {}
         options["val_actors"] = self.val_actors
         given = " ".join(f"--{name} {value}" for name, value in options.items())
