@@ -6,8 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_emorec.inference import OWN, TrainedModel
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.inference import TrainedModel
+from lightning_emorec.part_logits import OWN, PartLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file, solved_on_file
 from lightning_emorec.runs.plan import PLAN, RunPlan
 

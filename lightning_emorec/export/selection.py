@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import Branch, WhisperStatistics
 from lightning_emorec.confidence import Confidence
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.export.graph import why_not
 from lightning_emorec.export.kept import Kept
