@@ -56,6 +56,11 @@ VERBS = {
         "compare finished runs, with intervals and paired tests",
         "demo demo-2",
     ),
+    "export": Verb(
+        f"{_COMMANDS}.export:export",
+        "write a trained model as one ONNX file with its card",
+        "demo exported",
+    ),
     "stress": Verb(
         f"{_COMMANDS}.stress:stress",
         "score a finished run on degraded audio",

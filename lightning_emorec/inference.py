@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from lightning_emorec.dataset import ClipDataset, collate_with
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import FeatureCache, FeatureReader, unique
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.part_logits import OWN, PartLogits, ValidationLogits
 from lightning_emorec.renamed import current_class_path
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.types import Batch, Clip, Tasks
@@ -36,8 +36,8 @@ RUN_CONFIG = "run_config"
 FEATURES = "features"
 """Key of the model's feature keys in a checkpoint."""
 
-OWN = "model"
-"""Name of a model that is no fusion among its own branches."""
+VALIDATION = "validation"
+"""Key of the validation logits in a checkpoint, as `ValidationLogits.to_state` gives them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class TrainedModel:
         seed: The run's.
         config: The run's config as YAML text; empty for a model that was trained without the command line.
         checkpoint: The file.
+        validation: Branch -> logits of the validation clips that the run chose by; empty
+            where the run had none, and in a checkpoint of an earlier version.
+        actors: Validation clip -> actor.
+        before_refit: The model has since been trained on these clips; the logits are those of the one before.
     """
 
     model: Branch
@@ -59,6 +63,9 @@ class TrainedModel:
     seed: int
     config: str
     checkpoint: Path
+    validation: dict[str, PartLogits] = field(default_factory=dict)
+    actors: dict[str, str] = field(default_factory=dict)
+    before_refit: bool = False
 
     @property
     def tasks(self) -> Tasks:
@@ -105,7 +112,9 @@ def load_model(checkpoint: str | Path) -> TrainedModel:
     for warning in other_features(content, model):
         log.warning("%s", warning)
     front_end = FrontEnd(*(data[name] for name in ("rate_hz", "trim_db", "peak_normalise", "max_s")))
-    return TrainedModel(model.eval(), front_end, data["batch_size"], data["seed"], text, file)
+    known = ValidationLogits.of_state(content.get(VALIDATION, {}))
+    kept = (known.parts, known.actors, known.before_refit)
+    return TrainedModel(model.eval(), front_end, data["batch_size"], data["seed"], text, file, *kept)
 
 
 def logits_of(

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.types import Clip
+
+OWN = "model"
+"""Name of a model that is no fusion among its own branches."""
+
+
+def save_whole(content: object, path: Path) -> None:
+    """`torch.save` in one step: a reader sees the whole file or what was there before.
+
+    Raises:
+        OSError: The disk refuses it. torch closes its archive even then, and reports that as a RuntimeError.
+    """
+    with whole_file(path) as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 @dataclass
@@ -43,10 +62,16 @@ class PartLogits:
 
     def save(self, path: Path) -> None:
         """Write to `path`, its folder too, in one step: a reader sees the whole file or none."""
-        state = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
-        # Through a file of Python's, because torch's own reports a full disk as a RuntimeError.
-        with whole_file(path) as file:
-            torch.save(state, file)
+        save_whole(self.to_state(), path)
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
+        return {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Self:
+        """What `to_state` gave."""
+        return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -56,8 +81,7 @@ class PartLogits:
             EmorecError: The file is missing, damaged or something else.
         """
         try:
-            state = torch.load(path, weights_only=True)
-            return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""))
+            return cls.of_state(torch.load(path, weights_only=True))
         except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
             found = f"{path}, which cannot be read ({type(error).__name__})"
             raise EmorecError("a file of logits", found, "delete it: the next run writes it again") from error
@@ -91,3 +115,35 @@ class PartLogits:
             {task: logits[rows] for task, logits in self.logits.items()},
             {task: labels[rows] for task, labels in self.labels.items()},
         )
+
+
+@dataclass(frozen=True)
+class ValidationLogits:
+    """The validation logits that a model's choices rest on, kept in its checkpoint.
+
+    Attributes:
+        parts: Branch -> its logits of the validation clips that it takes; of a model that fuses nothing, `OWN` -> its.
+        actors: Clip -> actor.
+        before_refit: The model has since been trained on these clips; the logits are those of the one before.
+    """
+
+    parts: dict[str, PartLogits]
+    actors: dict[str, str]
+    before_refit: bool = False
+
+    @classmethod
+    def of(cls, parts: dict[str, PartLogits], clips: Iterable[Clip], before_refit: bool = False) -> Self:
+        """With the actors of those of the clips that have logits."""
+        judged = {clip for part in parts.values() for clip in part.clip_ids}
+        return cls(parts, {clip.id: clip.actor for clip in clips if clip.id in judged}, before_refit)
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
+        parts = {name: part.to_state() for name, part in self.parts.items()}
+        return {"parts": parts, "actors": self.actors, "before_refit": self.before_refit}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Self:
+        """What `to_state` gave; none of an empty mapping."""
+        parts = {name: PartLogits.of_state(part) for name, part in state.get("parts", {}).items()}
+        return cls(parts, dict(state.get("actors", {})), bool(state.get("before_refit", False)))

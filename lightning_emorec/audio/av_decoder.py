@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -22,9 +23,13 @@ logger = logging.getLogger(__name__)
 TOLERATED_LOSS_S = 0.5
 """What a header may promise too much: of WebM it gives the length of the picture too, if there is one."""
 
+LOCAL = {"protocol_whitelist": "file"}
+"""A playlist must not fetch anything."""
+
 INSTALL = "pip install 'lightning-emorec[media]'"
 
 
+@cache
 def pyav_is_installed() -> bool:
     """Whether the extra `media` is there."""
     return find_spec("av") is not None
@@ -58,7 +63,7 @@ class AvDecoder:
         import av
 
         self._name = name
-        self._container = av.open(source, metadata_errors="ignore")
+        self._container = av.open(source, metadata_errors="ignore", options=LOCAL)
         try:
             self._frames = _decoded(self._container, name)
             self._first = next(self._frames, None)

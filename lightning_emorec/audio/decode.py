@@ -116,7 +116,9 @@ class MonoReader:
                 f"in the block from {self._read / self._recording.rate_hz:.1f} s on",
                 "export the file anew or remove it",
             )
-        full = np.abs(block[:, self._recording.mix.kept]).max(axis=1) >= FULL_SCALE
+        kept = self._recording.mix.kept
+        loudest = mono if len(kept) == 1 else np.abs(block[:, kept]).max(axis=1)
+        full = np.abs(loudest) >= FULL_SCALE
         self._clipped += int(np.count_nonzero(full[1:] & full[:-1]))
         self._read += len(mono)
         return mono

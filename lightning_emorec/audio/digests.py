@@ -24,6 +24,9 @@ MIXED = "-mixed"
 """Behind the digest of a file of several channels. Until version 0.2.0 all of them were averaged, whatever they held:
 entries and features that were made from that lie under the bare digest."""
 
+WHOLE = "-whole"
+"""Behind the digest of an MP3 that does not say its length. Until version 0.2.0 some of them were cut unseen."""
+
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT)"
 )
@@ -32,7 +35,8 @@ SCHEMA = (
 class DigestIndex(Remembered):
     """Digests of files, remembered by path, size and time of change.
 
-    A digest is the SHA-256 of a file's bytes, with `MIXED` behind it if the file has several channels.
+    A digest is the SHA-256 of a file's bytes. Behind it stands `MIXED` if the file has several channels, else `WHOLE`
+    if it is an MP3 that does not say its length.
 
     Args:
         folder: Where `digests.sqlite` lies; made when first needed.
@@ -118,7 +122,9 @@ def _digest(path: Path) -> str:
     digest = sha256_of(path)
     try:
         with open_recording(path) as recording:
-            return digest if recording.channels == 1 else digest + MIXED
+            if recording.channels > 1:
+                return digest + MIXED
+            return digest if recording.says_length else digest + WHOLE
     except EmorecError:  # decoding it will tell
         return digest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -37,24 +37,26 @@ class Recording:
     """A recording that can be read, several times if need be. `open_recording` makes it.
 
     Args:
-        source: A path, or a file that can be sought.
+        source: A path, or a file that can be sought and is read from its start.
         name: What messages call it.
-        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+        channel: The channel to take, from 0; None leaves the choice to the rule of `choose_channels`.
 
     Attributes:
         name: As given.
         rate_hz: Sampling rate.
         channels: Number of channels.
+        says_length: False for an MP3 whose length is not in its first frame.
     """
 
     def __init__(self, source: Path | BinaryIO, name: str, channel: int | None = None) -> None:
         self.name = name
         self.channel = channel
         self._source = source
-        self._start = 0 if isinstance(source, Path) else source.tell()
         self._inspect()
-        with _in_one_line(self.name, self._kind), closing(self._decoder()) as decoder:
-            self.rate_hz, self.channels, self.centre = decoder.rate_hz, decoder.channels, decoder.centre
+        with _in_one_line(self.name, self._kind):
+            decoder = self._decoder()
+        self._at_start: SndfileDecoder | AvDecoder | None = decoder
+        self.rate_hz, self.channels, self.centre = decoder.rate_hz, decoder.channels, decoder.centre
 
     @cached_property
     def mix(self) -> Mix:
@@ -72,7 +74,13 @@ class Recording:
             EmorecError: What follows cannot be decoded, or ends before its header says.
         """
         with _in_one_line(self.name, self._kind):
-            yield from _of_length(self._decoder().pieces(), max(1, round(seconds * self.rate_hz)))
+            decoder, self._at_start = self._at_start or self._decoder(), None
+            yield from _of_length(decoder.pieces(), max(1, round(seconds * self.rate_hz)))
+
+    def close(self) -> None:
+        """Let go of the file, if it was not read."""
+        if self._at_start is not None:
+            self._at_start.close()
 
     def _inspect(self) -> None:
         """Learn what the file is."""
@@ -86,7 +94,7 @@ class Recording:
         self._kind = kind_of(head)
         if self._kind == TEXT:
             raise _unreadable(self.name, self._kind, "it is text")
-        self._says_length = self._kind != MP3 or counts_frames(after_tag)
+        self.says_length = self._kind != MP3 or counts_frames(after_tag)
 
     def _decoder(self) -> SndfileDecoder | AvDecoder:
         """A decoder at the start. PyAV has those files that libsndfile cannot open, and MP3s of unknown length.
@@ -96,10 +104,10 @@ class Recording:
         has_pyav = pyav_is_installed()
         if self._kind in FOR_PYAV and not has_pyav:
             raise EmorecError(AUDIO_FILE, f"{self.name}, {self._kind}", f"to read it: {INSTALL}")
-        if self._kind in FOR_PYAV or (has_pyav and not self._says_length):
+        if self._kind in FOR_PYAV or (has_pyav and not self.says_length):
             return AvDecoder(self._rewound(), self.name)
         try:
-            return SndfileDecoder(self._rewound(), self.name, self._says_length)
+            return SndfileDecoder(self._rewound(), self.name, self.says_length)
         except Exception as error:
             if has_pyav:
                 with suppress(av_error()):
@@ -109,7 +117,7 @@ class Recording:
     def _rewound(self) -> str | BinaryIO:
         if isinstance(self._source, Path):
             return str(self._source)
-        self._source.seek(self._start)
+        self._source.seek(0)
         return self._source
 
 
@@ -120,24 +128,22 @@ def open_recording(
     """Open a recording of any kind: libsndfile's (WAV, FLAC, Ogg, MP3, ...) or, with PyAV, MPEG-4, WebM, AAC, ...
 
     Args:
-        source: A path, or a file opened for bytes; one that cannot be sought, such as a pipe, is copied first.
-        channel: The channel to take, from 0; None leaves the choice to `Mix`'s rule.
+        source: A path, or a file opened for bytes; what is left of a pipe or of a file begun is copied.
+        channel: The channel to take, from 0; None leaves the choice to the rule of `choose_channels`.
         name: What messages call it; the path or the file's own name by default.
 
     Raises:
         EmorecError: Not there, empty, no audio, or PyAV is needed and absent.
     """
     name = name or str(source if isinstance(source, Path) else getattr(source, "name", "the input"))
-    if isinstance(source, Path):
-        _check_path(source)
-        yield Recording(source, name, channel)
-    elif source.seekable():
-        yield Recording(source, name, channel)
-    else:
-        with tempfile.TemporaryFile() as copy:
+    with ExitStack() as stack:
+        if isinstance(source, Path):
+            _check_path(source)
+        elif not source.seekable() or source.tell() > 0:
+            copy = stack.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(source, copy)
-            copy.seek(0)
-            yield Recording(copy, name, channel)
+            source = copy
+        yield stack.enter_context(closing(Recording(source, name, channel)))
 
 
 def _check_path(path: Path) -> None:
@@ -155,13 +161,11 @@ def _check_path(path: Path) -> None:
 
 
 def _heads(file: BinaryIO) -> tuple[bytes, bytes]:
-    """The first bytes of a file, and those behind its ID3 tag; its position stays."""
-    start = file.tell()
+    """The first bytes of a file, and those behind its ID3 tag."""
+    file.seek(0)
     head = file.read(HEAD_BYTES)
-    file.seek(start + tag_bytes(head))
-    after_tag = file.read(HEAD_BYTES)
-    file.seek(start)
-    return head, after_tag
+    file.seek(tag_bytes(head))
+    return head, file.read(HEAD_BYTES)
 
 
 def _of_length(pieces: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:

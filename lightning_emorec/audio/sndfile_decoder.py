@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
+from io import SEEK_END
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from lightning_emorec.audio.av_decoder import INSTALL
 from lightning_emorec.errors import EmorecError
 
 TOLERATED_LOSS_S = 0.1
 """What a header may promise too much: some writers count it in, and an MP3's length is an estimate."""
+
+TOLERATED_REST_BYTES = 8192
+"""Behind the last frame of an MP3 there may be tags."""
 
 UNKNOWN_LENGTH_BYTES = 0x7FFF_F000
 """Programs that write WAV to a pipe cannot know its length, and put a number from here up."""
@@ -48,7 +55,8 @@ class SndfileDecoder:
     Args:
         source: A path, or a file at its start that can be sought.
         name: What messages call it.
-        says_length: Whether its header holds its length. That of an MP3 without is an estimate.
+        says_length: Whether its header holds its length. That of an MP3 without is an estimate, at which libsndfile
+            stops.
 
     Attributes:
         rate_hz, channels: Of the file.
@@ -58,7 +66,12 @@ class SndfileDecoder:
     def __init__(self, source: str | BinaryIO, name: str, says_length: bool) -> None:
         self._name = name
         self._says_length = says_length
-        self._file = _Sequential(source)
+        with ExitStack() as stack:
+            if isinstance(source, str) and not says_length:  # an open file tells how far it was read
+                source = stack.enter_context(Path(source).open("rb"))
+            self._source = source
+            self._file = stack.enter_context(_Sequential(source))
+            self._opened = stack.pop_all()
         self.rate_hz = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.centre = _centre(self._file) if self.channels in (6, 8) else None
@@ -67,14 +80,21 @@ class SndfileDecoder:
         """(time, channels) arrays.
 
         Raises:
-            EmorecError: Behind the last one, if the header promised more.
+            EmorecError: Behind the last one, if the header promised more, or if the file goes on.
         """
         found = 0
-        with self._file as file:
+        file = self._file
+        with self._opened:
             promised = _promised_frames(file) if self._says_length else 0
             while len(piece := file.read(PIECE_FRAMES, dtype="float32", always_2d=True)):
                 found += len(piece)
                 yield piece
+            if not self._says_length and found == file.frames and self._goes_on():
+                raise EmorecError(
+                    "a recording that says its length",
+                    f"{self._name}, of which libsndfile reads {found / self.rate_hz:.1f} s of unknown many",
+                    f"to read it: {INSTALL}",
+                )
         if promised - found > TOLERATED_LOSS_S * self.rate_hz:
             raise EmorecError(
                 f"{promised} frames as the header says",
@@ -84,7 +104,14 @@ class SndfileDecoder:
 
     def close(self) -> None:
         """Let go of the file, where its pieces are not read."""
-        self._file.close()
+        self._opened.close()
+
+    def _goes_on(self) -> bool:
+        """Whether libsndfile stopped before the end of the file."""
+        if isinstance(self._source, str):
+            return False
+        read = self._source.tell()
+        return self._source.seek(0, SEEK_END) - read > TOLERATED_REST_BYTES
 
 
 def _promised_frames(file: soundfile.SoundFile) -> int:

@@ -17,7 +17,8 @@ from lightning_emorec.audio.digests import MIXED, DigestIndex, combined
 from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
 from lightning_emorec.audio.notes import NoteIndex
 from lightning_emorec.audio.parallel import run_threads
-from lightning_emorec.errors import FULL_DISK, EmorecError
+from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
+from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,22 @@ JUDGED_BY = 50
 
 
 def default_cache_folder() -> Path:
-    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches."""
+    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches.
+
+    Raises:
+        UnavailableError: None is named, and pooch, which knows that place, is not installed.
+    """
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named).expanduser()
-    import pooch  # not needed by those who decode without a cache
-
+    try:
+        import pooch  # not needed by those who decode without a cache
+    except ModuleNotFoundError as error:
+        found = (
+            f"none, for {CACHE_VARIABLE} is not set and pooch, which knows the usual one, is not installed"
+        )
+        raise UnavailableError(
+            "a cache folder", found, f"set {CACHE_VARIABLE}, or pip install pooch"
+        ) from error
     return Path(pooch.os_cache("lightning_emorec"))
 
 
@@ -70,8 +82,7 @@ class AudioStore:
     def digests(self, paths: Sequence[Path]) -> list[str]:
         """What the samples of each file are made from, in order; files are looked at once in the life of a store.
 
-        The SHA-256 of the file's bytes; behind it `-mixed` if it has several channels, or `-channel0` and so on if
-        one was chosen.
+        As `DigestIndex.digests`; but behind it stands `-channel0` and so on in the place of `-mixed` if one was chosen.
 
         Raises:
             EmorecError: Files that are missing or cannot be read.
@@ -241,5 +252,7 @@ def _needed_mb(paths: Sequence[Path], rate_hz: int) -> float:
     durations_s = []
     for path in paths[:JUDGED_BY]:
         with suppress(soundfile.LibsndfileError):  # reported by itself, as a file that cannot be used
-            durations_s.append(float(soundfile.info(path).duration))
+            info = soundfile.info(path)
+            if info.frames < UNKNOWN_FRAMES:
+                durations_s.append(float(info.duration))
     return float(np.mean(durations_s or [0.0])) * len(paths) * rate_hz * SAMPLE_BYTES / 1e6

@@ -6,15 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.branches import Branch
 from lightning_emorec.distributed.process_group import end_started
 from lightning_emorec.inference import FEATURES, RUN_CONFIG, feature_keys
+from lightning_emorec.part_logits import save_whole
 from lightning_emorec.run_paths import last_checkpoint
 
 log = logging.getLogger(__name__)
@@ -27,13 +26,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
         """Save to `path` in one step; Lightning's own would need room in /tmp too."""
-        with whole_file(Path(path)) as file:
-            try:
-                torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch closes its archive even after a write that the disk refused
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
+        save_whole(checkpoint, Path(path))
 
 
 class RunConfig(Callback):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.table import did_you_mean
-from lightning_emorec.types import Tasks
+from lightning_emorec.types import Clip, Tasks
 
 LabelMap = dict[str, str | None]
 """Label as a corpus has it -> class, or None for clips that are left out."""
@@ -47,6 +48,47 @@ def checked_label_map(labels: Mapping[Any, Any], tasks: Tasks) -> LabelMap:
         found = ", ".join(f"{one!r}{did_you_mean(one, classes)}" for one in dict.fromkeys(unknown))
         raise EmorecError(f"labels to lead to one of {', '.join(classes)}, or null", found, f"set {_LABELS}")
     return dict(labels)
+
+
+class EmotionMap:
+    """Other names for the emotions of a published corpus; several may become one.
+
+    Args:
+        labels: Emotion as published -> class, or None for clips that are left out; other emotions stay.
+        tasks: The corpus's own.
+
+    Raises:
+        EmorecError: An emotion that the corpus lacks, fewer than two that stay, or a name that YAML read as something
+            other than text.
+    """
+
+    def __init__(self, labels: Mapping[Any, Any] | None, tasks: Tasks) -> None:
+        labels = labels or {}
+        _refuse_other_than_text(
+            [*labels, *filter(lambda one: one is not None, labels.values())], "labels", _LABELS
+        )
+        if unknown := [
+            f"{one!r}{did_you_mean(one, tasks['emotion'])}" for one in labels if one not in tasks["emotion"]
+        ]:
+            expected = f"labels of the emotions {', '.join(tasks['emotion'])}"
+            raise EmorecError(expected, ", ".join(unknown), f"set {_LABELS}")
+        self._map: LabelMap = dict(labels)
+        kept = dict.fromkeys(self._map.get(one, one) for one in tasks["emotion"])
+        self._tasks = checked_tasks({**tasks, "emotion": [one for one in kept if one is not None]})
+
+    @property
+    def tasks(self) -> Tasks:
+        """The corpus's tasks, their emotions as mapped, each at the place of the first that became it."""
+        return {task: list(classes) for task, classes in self._tasks.items()}
+
+    def clips(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips that are kept, with their emotions as mapped."""
+        if not self._map:
+            return list(clips)
+        named = [(clip, self._map.get(clip.labels["emotion"], clip.labels["emotion"])) for clip in clips]
+        return [
+            replace(clip, labels={**clip.labels, "emotion": name}) for clip, name in named if name is not None
+        ]
 
 
 def _refuse_other_than_text(names: Iterable[Any], what: str, flag: str) -> None:

@@ -48,8 +48,8 @@ class ManifestCorpus(Corpus):
         start_column: Column of a segment's start, which a manifest may lack; None reads no times.
         end_column: Column of a segment's end, likewise.
         no_speaker: What to do with clips whose speaker is empty, nan, NA, n/a, None, null, Unknown, -1 or ?:
-            `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own. The last may put
-            one voice into training and test; none takes them for one person.
+            `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own (segments of one file
+            for one). The last may put one voice into training and test; none takes all for one person.
         labels: Label as the manifest has it -> class of a task; null leaves the clip out. Other labels stay.
 
     Raises:
@@ -203,7 +203,7 @@ class ManifestCorpus(Corpus):
         passed[
             "have no speaker: each is taken for a person of its own, and training and test may share a voice"
         ] += 1
-        return f"unknown speaker of {key}"
+        return f"unknown speaker of {row.get(self._clip_column) or key}"  # segments of a file share theirs
 
     def _part(self, number: int, row: Row, bad: BadRows) -> Part | None:
         found = row.get(self._part_column, "") if self._part_column else ""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 
 from lightning_emorec.branches import Branch, ClosedFormBranch
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.evaluation.from_run import logits_of_part
+from lightning_emorec.evaluation.from_run import logits_of_part, validation_logits
 from lightning_emorec.evaluation.results import BeforeRefit
 from lightning_emorec.fusion import FusionModule
+from lightning_emorec.inference import VALIDATION
+from lightning_emorec.part_logits import save_whole
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.plan import RunPlan
 
@@ -51,8 +55,24 @@ def loop_over_parts(
             before = logits_of_part(model, "test")
         model.use_refitted({name: refit.folder for name, refit in plan.refits.items()})
         trainer.save_checkpoint(best)
+    if trainer.is_global_zero:
+        keep_validation(best, model, data, plan)
     if train:
         trainer.predict(**judge, return_predictions=False)
     if test:
         trainer.test(**judge, verbose=False)
     return before
+
+
+def keep_validation(best: Path, model: Branch, data: EmotionDataModule, plan: RunPlan) -> None:
+    """Add to the best checkpoint the validation logits that its choices rest on; none where there are none.
+
+    Args:
+        best: The checkpoint.
+        model: After its validation.
+        data: The run's.
+        plan: The run's.
+    """
+    if (known := validation_logits(model, data, plan)) is not None:
+        content = torch.load(best, map_location="cpu", weights_only=True)
+        save_whole({**content, VALIDATION: known.to_state()}, best)

@@ -259,7 +259,7 @@ def fuse_rule(
         has_audio: (clips,) bool; None means all true.
         audio_free: Places of the branches that need no audio.
     """
-    if without is None or has_audio is None or has_audio.all():
+    if without is None or has_audio is None or has_audio.all() or len(audio_free) == len(logits):
         fused: Tensor = rule(logits)
         return fused
     fused = logits.new_empty(logits.shape[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,10 +27,11 @@ from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, unique
 from lightning_emorec.fusion.fitted_rules import FittedRules, at_rows, compared_rules
+from lightning_emorec.fusion.founding import out_of_actor
 from lightning_emorec.fusion.log_linear import LogLinear
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.metrics import Scores, score_part
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.part_logits import PartLogits, ValidationLogits
 from lightning_emorec.run_paths import best_checkpoint, logits_file
 from lightning_emorec.training_data import TrainingData
 from lightning_emorec.types import Batch, Logits, Part, Tasks
@@ -87,7 +88,8 @@ class FusionModule(ClosedFormBranch):
         if isinstance(
             self.hparams.get("rule"), FusionRule
         ):  # built in Python: what it learned is in the state
-            self.hparams["rule"] = {"class_path": f"{type(rule).__module__}.{type(rule).__name__}"}
+            class_path = f"{type(rule).__module__}.{type(rule).__name__}"
+            self.hparams["rule"] = {"class_path": class_path, "init_args": rule.options}
         self.hparams.update(overrides=None)  # applied to the branches' configs before this is built
 
     def use_trained(self, folders: Mapping[str, Path]) -> None:
@@ -138,6 +140,20 @@ class FusionModule(ClosedFormBranch):
             results.pop("train", None)
             results.pop("test", None)
 
+    def restricted(self, names: Sequence[str], parts: Mapping[str, PartLogits]) -> FusionModule:
+        """A fusion of some of the branches, the same modules, by the same rules solved anew.
+
+        Args:
+            names: Of the branches, at least one.
+            parts: Branch -> logits of the validation clips that the rules were solved on.
+        """
+        made = FusionModule(self.tasks, {name: self.specs[name] for name in names})
+        made.hparams["rule"] = self.hparams["rule"]
+        made.rule_name, made.fitted = self.rule_name, self.fitted.restricted(names, parts)
+        made.rules, made.rules_without_audio = made.fitted.rules, made.fitted.rules_without_audio
+        made.branches.update({name: self.branches[name] for name in names})
+        return made
+
     def inputs(self, batch: Batch) -> dict[str, Tensor]:
         """Those of each branch, after its name and a dot."""
         return joined_inputs(self.branches, batch)
@@ -181,12 +197,9 @@ class FusionModule(ClosedFormBranch):
 
     def _score_across_actors(self) -> dict[str, Scores]:
         """Scores of the chosen rule, each validation actor fused by what is learned from the others."""
-        parts = self._parts("val")
-        fused = {clip for part in parts.values() for clip in part.clip_ids}
-        actors = {clip.id: clip.actor for clip in self.data.clips("val") if clip.id in fused}
-        if len(set(actors.values())) < 2:
-            return {}
-        return score_part(self.fitted.across_actors(self.rule_name, parts, actors))
+        known = ValidationLogits.of(self._parts("val"), self.data.clips("val"))
+        fused = out_of_actor(self.fitted, self.rule_name, known.parts, known.actors)
+        return {} if fused is None else score_part(fused)
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import deepcopy
-from typing import Any
+from inspect import signature
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +31,29 @@ class FusionRule(nn.Module, ABC):
 
     def __init__(self, calibrate: bool = False) -> None:
         super().__init__()
+        self._given: dict[str, Any]
         self.calibrate = calibrate
         self.temperatures: list[float] = []  # one a branch; none where they are not asked for
         self.branches = 0  # how many it was fitted to; 0 before that
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note what the constructor is given."""
+        made = super().__new__(cls)
+        given = signature(cls.__init__).bind_partial(made, *args, **kwargs).arguments
+        vars(made)["_given"] = dict([*given.items()][1:])
+        return made
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its constructor was given, which a checkpoint keeps.
+
+        Raises:
+            EmorecError: Some of it is no plain value.
+        """
+        if odd := [name for name, value in self._given.items() if not _is_plain(value)]:
+            expected = f"plain options of the rule {type(self).__name__}, which a checkpoint can hold"
+            raise EmorecError(expected, f"others: {', '.join(odd)}", "give numbers, texts, or lists of them")
+        return dict(self._given)
 
     def restricted(self, branches: list[int]) -> FusionRule:
         """A rule with the same options, to be fitted to some of the branches alone.
@@ -115,6 +136,12 @@ class FusionRule(nn.Module, ABC):
         """Take back what `get_extra_state` returned."""
         self.branches = state["branches"]
         self.temperatures = state["temperatures"]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def log_probabilities(logits: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightning_emorec.atomic_write import whole_file
-from lightning_emorec.recognition.confidence import Floats
+from lightning_emorec.confidence import Floats
 from lightning_emorec.recognition.segment import Segment
 
 

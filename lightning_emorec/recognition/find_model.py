@@ -33,7 +33,7 @@ def find_model(ckpt: str | None, runs: Path, offline: bool = False) -> Path:
     if ckpt is None:
         return newest_run(runs)
     if ckpt.startswith(HUB):
-        from lightning_emorec.export.hub import fetch
+        from lightning_emorec.recognition.hub import fetch
 
         return fetch(ckpt.removeprefix(HUB), offline)
     for given in (Path(ckpt).expanduser(), runs / ckpt):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.recognition.confidence import Confidence
+from lightning_emorec.confidence import Confidence
 
 Waveform = NDArray[np.float32]
 

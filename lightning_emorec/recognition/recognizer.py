@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lightning_emorec.audio import Recording as AudioRecording
 from lightning_emorec.audio import as_stored, mono_blocks, open_recording
+from lightning_emorec.confidence import Confidence, Floats
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
-from lightning_emorec.recognition.confidence import Confidence, Floats
 from lightning_emorec.recognition.embeddings import Embeddings
 from lightning_emorec.recognition.find_model import find_model, open_model
 from lightning_emorec.recognition.model import RecognitionModel, Waveform

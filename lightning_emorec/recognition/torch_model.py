@@ -18,21 +18,16 @@ from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import Branch
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.dataset import Sample, collate_with
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, Transcript, VaderScores, Value, unique
 from lightning_emorec.hashing import sha256
 from lightning_emorec.inference import TrainedModel, load_model
-
-try:
-    from lightning_emorec.inference import confidence_of, restricted_model
-except ImportError:
-    confidence_of = lambda *a: None
-    restricted_model = lambda t, n: t
-from lightning_emorec.recognition.confidence import Confidence
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.runs.folder import begun_by
 from lightning_emorec.types import UNLABELLED, Batch, Clip, Logits
+from lightning_emorec.validated import confidence_of, restricted_model
 
 Rows = NDArray[np.float32]
 

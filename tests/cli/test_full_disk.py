@@ -66,7 +66,8 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, target: str, file: str, time: int
     ("target", "file", "time"),
     [
         ("lightning_emorec.runs.planning.write_atomically", "config.yaml", 1),
-        ("lightning_emorec.callbacks.checkpoints.whole_file", "last.ckpt", 2),
+        ("lightning_emorec.part_logits.whole_file", "last.ckpt", 2),
+        ("lightning_emorec.part_logits.whole_file", "val.pt", 1),
         ("lightning_emorec.evaluation.writers.write_atomically", "predictions.csv", 1),
         ("lightning_emorec.evaluation.report.write_atomically", "report.html", 1),
     ],

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
-from lightning_emorec.audio import MonoReader, decode, mono_blocks, open_recording, reader
+from lightning_emorec.audio import DigestIndex, MonoReader, decode, mono_blocks, open_recording, reader
+from lightning_emorec.audio.av_decoder import pyav_is_installed
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import sha256_of
 from tests.unit.audio.media import RATE_HZ, voice, write_media
 
 
@@ -18,18 +21,20 @@ def without_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "pyav_is_installed", lambda: False)
 
 
-def mp3_without_length(folder: Path) -> bytes:
-    """Frames of an MP3 of 4 s at a constant bit rate, without the one that counts them."""
-    noise = (0.1 * np.random.default_rng(0).standard_normal(4 * 16_000)).astype(np.float32)
-    path = folder / "xing.mp3"
+NOISE = (0.1 * np.random.default_rng(0).standard_normal(4 * 16_000)).astype(np.float32)
+
+
+def mp3_without_length(folder: Path, audio: NDArray[np.float32] = NOISE, mode: str = "CONSTANT") -> bytes:
+    """Frames of an MP3 without the one that counts them."""
+    path = folder / "counted.mp3"
     with soundfile.SoundFile(
-        path, "w", 16_000, 1, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5
+        path, "w", 16_000, 1, format="MP3", bitrate_mode=mode, compression_level=0.5
     ) as file:
-        file.write(noise)
+        file.write(audio)
     raw = path.read_bytes()
     start = raw.index(b"\xff\xf3")
     second = raw.index(raw[start : start + 2], start + 100)
-    assert b"Info" in raw[start:second]
+    assert {"CONSTANT": b"Info", "VARIABLE": b"Xing"}[mode] in raw[start:second]
     return raw[second:]
 
 
@@ -78,6 +83,26 @@ def test_an_mp3_that_does_not_say_its_length_is_whole(
         without_pyav(monkeypatch)
     (tmp_path / "a.mp3").write_bytes(before + mp3_without_length(tmp_path) + behind)
     assert 3.9 < len(decode(tmp_path / "a.mp3", 16_000)) / 16_000 < 4.2
+
+
+def test_an_mp3_of_variable_bit_rate_is_read_to_its_end_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = np.concatenate([3 * NOISE, *[0.01 * NOISE] * 4])
+    (tmp_path / "a.mp3").write_bytes(mp3_without_length(tmp_path, audio, "VARIABLE"))
+    (digest,) = DigestIndex(tmp_path).digests([tmp_path / "a.mp3"])
+    assert digest == f"{sha256_of(tmp_path / 'a.mp3')}-whole"  # for those that were cut when they were kept
+    if pyav_is_installed():
+        assert 20 <= len(decode(tmp_path / "a.mp3", 16_000)) / 16_000 < 20.2
+    without_pyav(monkeypatch)
+    for source in (tmp_path / "a.mp3", io.BytesIO((tmp_path / "a.mp3").read_bytes())):
+        with (
+            pytest.raises(
+                EmorecError, match=r"of which libsndfile reads 8\.\d s .*lightning-emorec\[media\]"
+            ),
+            open_recording(source, name="a.mp3") as recording,
+        ):
+            list(recording.blocks())
 
 
 def test_zeros_behind_an_mp3_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -171,7 +196,12 @@ def test_a_file_that_is_open_is_read_from_where_it_is(tmp_path: Path, name: str)
 def test_a_pipe_is_read(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.stack([voice(), voice()], axis=1), RATE_HZ)
     out, into = os.pipe()
-    writer = threading.Thread(target=lambda: open(into, "wb").write((tmp_path / "a.wav").read_bytes()))  # noqa: PTH123, SIM115
+
+    def write() -> None:
+        with os.fdopen(into, "wb") as file:
+            file.write((tmp_path / "a.wav").read_bytes())
+
+    writer = threading.Thread(target=write)
     writer.start()
     with os.fdopen(out, "rb") as pipe, open_recording(pipe, name="standard input") as recording:
         audio = np.concatenate(list(mono_blocks(recording, 16_000)))

@@ -119,6 +119,12 @@ def test_clips_without_a_speaker_can_be_a_person_each(
     assert "may share a voice" in caplog.text
 
 
+def test_segments_of_a_file_without_speakers_are_never_parted(tmp_path: Path) -> None:
+    lines = [f"{HEADER},start,end", "a.wav,,sad,0,1", "a.wav,,happy,1,2", "b.wav,,sad,0,1"]
+    first, second, other = actors(read(tmp_path, *lines, no_speaker="each_clip"))
+    assert first == second != other
+
+
 def test_segments_of_a_file_are_clips(tmp_path: Path) -> None:
     lines = [f"{HEADER},start,end", "long.wav,1,happy,0,2", "long.wav,1,sad,2,", "long.wav,1,sad,,"]
     clips = read(tmp_path, *lines)

@@ -8,7 +8,7 @@ import torch
 
 from lightning_emorec.branches import build_branch
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.fusion import RULES, Average, FusionModule, MaxConfidence
+from lightning_emorec.fusion import RULES, Average, FusionModule, LogLinear, MaxConfidence, Weighted
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.run_paths import best_checkpoint
 
@@ -89,6 +89,28 @@ def test_the_chosen_rule_makes_the_logits_and_all_rules_are_compared() -> None:
 
 def test_a_rule_given_as_an_object_is_the_chosen_one() -> None:
     assert FusionModule(TASKS, {"gru": GRU}, rule=Average()).rule_name == "average"
+
+
+def test_a_rule_given_as_an_object_keeps_its_options() -> None:
+    module = FusionModule(TASKS, {"gru": GRU}, rule=LogLinear(0.5, bias=True))
+    kept = module.hparams["rule"]
+    assert kept == {
+        "class_path": "lightning_emorec.fusion.log_linear.LogLinear",
+        "init_args": {"ridge": 0.5, "bias": True},
+    }
+    again = build_branch(
+        {"class_path": "FusionModule", "init_args": {"branches": {"gru": GRU}, "rule": kept}}, TASKS
+    )
+    assert isinstance(again, FusionModule)
+    assert again.hparams["rule"]["init_args"].items() >= kept["init_args"].items()
+    rule = again.rule("emotion")
+    assert isinstance(rule, LogLinear)
+    assert (rule.ridge, rule.with_bias) == (0.5, True)
+
+
+def test_options_that_a_checkpoint_cannot_hold_are_refused() -> None:
+    with pytest.raises(EmorecError, match="plain options of the rule Weighted"):
+        FusionModule(TASKS, {"gru": GRU}, rule=Weighted(torch.ones(1)))  # type: ignore[arg-type]
 
 
 def test_a_branch_to_skip_is_left_out() -> None:

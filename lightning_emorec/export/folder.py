@@ -1,0 +1,100 @@
+"""The folder of an export: written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.hashing import sha256_of
+from lightning_emorec.recognition.onnx_model import MODEL
+
+SPEECH = "silero_vad_16k_sequence.onnx"
+"""Silero's network in the folder, which finds speech in long recordings."""
+
+SUMS = "SHA256SUMS"
+
+LICENSED = ("lightning-emorec", "openai-whisper", "silero-vad")
+"""Distributions whose code or weights an export holds."""
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `folder` when the block ends without an error.
+
+    Raises:
+        EmorecError: `folder` holds something else than an earlier export.
+    """
+    refuse_other_content(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.unfinished")
+    old = unfinished.with_suffix(".old")
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        if folder.exists():
+            folder.rename(old)
+        unfinished.rename(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for left in (unfinished, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def refuse_other_content(folder: Path) -> None:
+    """Check that a folder is new, empty or an earlier export.
+
+    Raises:
+        EmorecError: It is neither.
+    """
+    if not folder.exists():
+        return
+    if folder.is_dir() and (
+        not any(folder.iterdir()) or all((folder / name).is_file() for name in (MODEL, SUMS))
+    ):
+        return
+    expected = "a new or empty folder, or one of an earlier export"
+    raise EmorecError(expected, f"{folder}, which holds something else", "name another FOLDER")
+
+
+def add_speech(folder: Path) -> None:
+    """Copy Silero's network from its package, which is not imported: that would load torch.
+
+    Raises:
+        UnavailableError: silero-vad is not installed, or a release without the file.
+    """
+    spec = importlib.util.find_spec("silero_vad")
+    places = (
+        [] if spec is None else [Path(of) / "data" / SPEECH for of in spec.submodule_search_locations or []]
+    )
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        fix = "pip install 'silero-vad>=6.2.3'"
+        raise UnavailableError(f"the package silero-vad with {SPEECH}", "none", fix)
+    shutil.copyfile(found, folder / SPEECH)
+
+
+def add_licences(folder: Path) -> None:
+    """Copy the notices of what an export holds into `licences/`."""
+    (folder / "licences").mkdir()
+    for name in LICENSED:
+        try:
+            files = importlib.metadata.distribution(name).files or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of a clone that is not installed
+        for file in (file for file in files if file.name.upper().startswith("LICENSE")):
+            text = Path(str(file.locate())).read_text(encoding="utf8")
+            (folder / "licences" / f"{name}.txt").write_text(text, encoding="utf8")
+
+
+def add_checksums(folder: Path) -> None:
+    """Write the SHA-256 of every file, as `sha256sum -c` reads them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    (folder / SUMS).write_text("".join(lines), encoding="utf8")
