@@ -18,7 +18,7 @@ from lightning_emorec.recognition.summary import summarise
 COLOURS = 8
 """Colours of labels in `style.css`; further classes begin again."""
 
-SHORT_ROW_S, MOST_ROWS = 30.0, 12
+SHORT_ROW_S, MOST_ROWS = 60.0, 12
 TICKS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 OPEN_TABLE = 30
 """Most rows of a table of segments that is shown without being asked for."""
@@ -65,13 +65,13 @@ def answer_html(
     whole = summarise(segments)
     return _PAGES.get_template("answer.html.j2").render(
         name=segments[0].file,
-        duration=clock(overview.duration),
+        duration=clock(overview.duration, 1 if overview.duration < 10 else 0),
         whole=whole,
         is_long=len(segments) > 1,
         parts=parts,
         shares=shares_of(speech),
         certain_share=_share([part for part in speech if part.certain], speech),
-        speech_time=clock(sum(part.end - part.start for part in speech)),
+        speech_time=clock(sum(part.end - part.start for part in speech), 1),
         known=any(part.certain is not None for part in speech),
         shown=[name for name in classes if any(part.label == name for part in speech)],
         has_gaps=len(speech) < len(parts),
@@ -109,13 +109,12 @@ def shares_of(speech: Sequence[Part]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def clock(time_s: float) -> str:
-    """`m:ss`, or `h:mm:ss`; tenths below 10 s."""
-    if time_s < 10 and round(time_s, 1) != round(time_s):
-        return f"0:{time_s:04.1f}"
-    minutes, seconds = divmod(round(time_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+def clock(time_s: float, digits: int = 0) -> str:
+    """`m:ss`, or `h:mm:ss`, with so many digits after the point."""
+    minutes, seconds = divmod(round(time_s, digits), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    rest = f"{seconds:0{digits + 3 if digits else 2}.{digits}f}"
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
 def percent(share: float) -> str:
@@ -149,9 +148,9 @@ def _rows(overview: Overview, parts: Sequence[Part]) -> Iterator[dict[str, Any]]
                 if (last := min(part.end, end)) > (first := max(part.start, start))
             ],
             "ticks": [
-                (100 * place * tick / length, clock(start + place * tick))
+                (100 * place * tick / length, clock(start + place * tick, int(tick < 1)))
                 for place in range(int(length / tick) + 1)
-                if place * tick <= 0.93 * length
+                if place * tick <= min(0.9 * length, whole - start)
             ],
         }
 

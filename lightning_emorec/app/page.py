@@ -128,6 +128,13 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
         recording = gr.Audio(
             label="Recording", sources=["upload", "microphone"], type="filepath", buttons=[], elem_id="recording"
         )
+        gr.HTML("<p>Or try a generated voice:</p>", elem_classes="hint")
+        with gr.Row(elem_classes="examples"):
+            for name in examples:
+                given = gr.State(name)
+                gr.Button(name, size="sm").click(
+                    example, given, recording, api_visibility="private", concurrency_limit=None
+                )
         text = gr.Textbox(
             label="What is said (optional)",
             info="Left empty, it is transcribed." if model.transcribes else "The model reads it, too.",
@@ -135,13 +142,6 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
             elem_id="text",
         )
         button = gr.Button("Label the recording", variant="primary", interactive=False, elem_id="label")
-        with gr.Row(elem_classes="examples"):
-            gr.HTML("<p>Or try a generated voice:</p>", elem_classes="hint")
-            for name in examples:
-                given = gr.State(name)
-                gr.Button(name, size="sm").click(
-                    example, given, recording, api_visibility="private", concurrency_limit=None
-                )
         told = gr.HTML(elem_id="answer", min_height=96)
         recording.change(
             arrived, recording, [button, told], api_visibility="private", concurrency_limit=None, show_progress="hidden"
@@ -185,6 +185,7 @@ def theme() -> gr.themes.Base:
         block_label_text_color_dark=subdued["dark"],
         block_info_text_color=subdued["light"],
         block_info_text_color_dark=subdued["dark"],
+        block_title_text_color="*body_text_color",
         input_placeholder_color=subdued["light"],
         input_placeholder_color_dark=subdued["dark"],
         button_primary_background_fill="*primary_700",

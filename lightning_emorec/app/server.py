@@ -53,7 +53,7 @@ def serve(judge: Judge, host: str, port: int, most_bytes: int, examples: Path) -
         outer,
         page,
         path="/",
-        footer_links=["api"],
+        footer_links=[],
         run_history=False,
         enable_monitoring=False,
         pwa=False,
