@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def make_examples(folder: Path) -> Mapping[str, Path]:
     corpus = Synthetic(str(folder / "voices"), actors=2, repetitions=1, seed=SEED)
     corpus.prepare()
     clips = [clip for clip in corpus.clips() if clip.labels["emotion"] in EMOTIONS]
-    found = {}
+    found: dict[str, Path] = {}
     for emotion in EMOTIONS:
         clip = next(clip for clip in clips if clip.labels["emotion"] == emotion)
-        found[f"{emotion}: “{clip.text}”"] = clip.path
+        found[f"{emotion}: “{clip.text}”"] = folder / f"{emotion}.wav"
+        shutil.copy(str(clip.path), folder / f"{emotion}.wav")
     parts, rate_hz = [], 0
     draw = np.random.default_rng(SEED)
     for clip in clips:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import route_utils
+from gradio import processing_utils, route_utils
 
 from lightning_emorec.app.answer import answer_html
 from lightning_emorec.app.overview import Overview, look_at
@@ -42,6 +42,11 @@ class _OwnFile(route_utils.GradioUploadFile):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.sha.update(os.urandom(16))
+
+
+async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001 - those of the function that it replaces
+    """In place of fetching what a client names by its address."""
+    raise gr.Error(f"expected a recording; found the address {url}; send the file", print_exception=False)
 
 
 class Judge:
@@ -92,6 +97,7 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
         examples: What each is -> its file.
     """
     route_utils.GradioUploadFile = _OwnFile  # type: ignore[misc]
+    processing_utils.async_ssrf_protected_download = _refuse
     recognizer, uploads = judge.recognizer, judge.uploads
     model = recognizer.model
     classes = list(model.tasks[recognizer.task])
@@ -104,9 +110,9 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
             told = f'<p class="error" role="alert"><b>No answer:</b> {escape(str(error))}</p>'
         return told, gr.Button(interactive=False)
 
-    def predict(path: str | None, text: str) -> list[dict[str, Any]]:
+    def predict(recording: str | None, text: str) -> list[dict[str, Any]]:
         try:
-            return [to_dict(segment) for segment in judge(path, text, lambda *_: None)[0]]
+            return [to_dict(segment) for segment in judge(recording, text, lambda *_: None)[0]]
         except EmorecError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -121,12 +127,17 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
         own = tempfile.mkdtemp(dir=uploads.folder)
         return shutil.copy(examples[name], own)
 
+    page: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         notes = "".join(f"<p><b>{escape(note[:1].upper() + note[1:])}.</b></p>" for note in recognizer.notes)
         gr.HTML(NOTICE.format(notes=notes))
         gr.HTML(_intro(judge))
         recording = gr.Audio(
-            label="Recording", sources=["upload", "microphone"], type="filepath", buttons=[], elem_id="recording"
+            label="Recording",
+            sources=["upload", "microphone"],
+            type="filepath",
+            buttons=[],
+            elem_id="recording",
         )
         gr.HTML("<p>Or try a generated voice:</p>", elem_classes="hint")
         with gr.Row(elem_classes="examples"):
@@ -136,6 +147,7 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
                     example, given, recording, api_visibility="private", concurrency_limit=None
                 )
         text = gr.Textbox(
+            "",
             label="What is said (optional)",
             info="Left empty, it is transcribed." if model.transcribes else "The model reads it, too.",
             visible=model.reads_text,
@@ -144,7 +156,12 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
         button = gr.Button("Label the recording", variant="primary", interactive=False, elem_id="label")
         told = gr.HTML(elem_id="answer", min_height=96)
         recording.change(
-            arrived, recording, [button, told], api_visibility="private", concurrency_limit=None, show_progress="hidden"
+            arrived,
+            recording,
+            [button, told],
+            api_visibility="private",
+            concurrency_limit=None,
+            show_progress="hidden",
         )
         button.click(
             answer,
@@ -155,11 +172,17 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
             concurrency_id=MODEL,
             show_progress_on=told,
         )
-        answered = gr.JSON(visible=False)
+        answered = gr.JSON(label="segments", visible=False)
         gr.Button(visible=False).click(
-            predict, [recording, text], answered, api_name="predict", concurrency_limit=1, concurrency_id=MODEL
+            predict,
+            [recording, text],
+            answered,
+            api_name="predict",
+            concurrency_limit=1,
+            concurrency_id=MODEL,
         )
         page.unload(left)
+    page.has_launched = True  # else Gradio takes any file of this machine for an upload, where it is mounted
     page.queue(max_size=WAITING)
     return page
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from pathlib import Path
@@ -12,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
-from lightning_emorec.app.page import Judge, build_page, theme
 from lightning_emorec.app.examples import make_examples
+from lightning_emorec.app.page import Judge, build_page, theme
 from lightning_emorec.errors import EmorecError
 
 POLICY = (
@@ -55,6 +54,7 @@ def serve(judge: Judge, host: str, port: int, most_bytes: int, examples: Path) -
         path="/",
         footer_links=[],
         run_history=False,
+        show_error=False,
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
@@ -68,7 +68,9 @@ def serve(judge: Judge, host: str, port: int, most_bytes: int, examples: Path) -
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     where = f"[{host}]" if ":" in host else host
-    print(f"{judge.recognizer.label} at http://{where}:{listening.getsockname()[1]}, until Ctrl-C", flush=True)
+    print(
+        f"{judge.recognizer.label} at http://{where}:{listening.getsockname()[1]}, until Ctrl-C", flush=True
+    )
     try:
         thread.join()
     finally:
@@ -82,4 +84,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise EmorecError("an address to listen at", f"{host}:{port}: {reason}", "set --host or --port") from error
+        raise EmorecError(
+            "an address to listen at", f"{host}:{port}: {reason}", "set --host or --port"
+        ) from error

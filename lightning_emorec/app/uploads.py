@@ -66,8 +66,10 @@ class Uploads:
         """The same file under another name, which nothing else removes; both are gone afterwards.
 
         Raises:
-            EmorecError: The file is gone.
+            EmorecError: The file is gone, or no upload.
         """
+        if path.parent.parent != self.folder:
+            raise EmorecError("an upload", f"{path}", "send the file")
         with tempfile.TemporaryDirectory(dir=self.folder) as own:
             mine = Path(own) / path.name
             try:
