@@ -71,7 +71,7 @@ def answer_html(
         parts=parts,
         shares=shares_of(speech),
         certain_share=_share([part for part in speech if part.certain], speech),
-        speech_time=clock(sum(part.end - part.start for part in speech), 1),
+        speech_time=clock(seconds := sum(part.end - part.start for part in speech), int(seconds < 60)),
         known=any(part.certain is not None for part in speech),
         shown=[name for name in classes if any(part.label == name for part in speech)],
         has_gaps=len(speech) < len(parts),

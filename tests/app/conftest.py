@@ -121,7 +121,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def recordings(gradio: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the short generated recordings `angry.wav`, `happy.wav` and `sad.wav`, `conversation.wav`, and 10 s of noise."""
+    """Generated voices: `angry.wav`, `happy.wav`, `sad.wav`, `conversation.wav`; and 10 s of noise, `noise.wav`."""
     from lightning_emorec.app.examples import make_examples
 
     folder = tmp_path_factory.mktemp("recordings")

@@ -131,9 +131,10 @@ def test_what_a_killed_page_left_goes_at_the_next_start(
 def test_a_port_that_is_taken_is_told_in_one_line(
     trained: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as caught:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        main(["app", "--ckpt", "audio", "--runs", str(trained.runs), "--port", str(port)])
+        with pytest.raises(SystemExit) as caught:
+            main(["app", "--ckpt", "audio", "--runs", str(trained.runs), "--port", str(port)])
     assert caught.value.code == 2
     assert f"127.0.0.1:{port}" in capsys.readouterr().err.splitlines()[-1]
 
