@@ -149,7 +149,9 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
         text = gr.Textbox(
             "",
             label="What is said (optional)",
-            info="Left empty, it is transcribed." if model.transcribes else "The model reads it, too.",
+            info="Left empty, it is transcribed."
+            if model.transcribes
+            else "Left empty, the branches that read text are left out.",
             visible=model.reads_text,
             elem_id="text",
         )

@@ -67,7 +67,8 @@ def serve(judge: Judge, host: str, port: int, most_bytes: int, examples: Path) -
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    where = f"[{host}]" if ":" in host else host
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # an address that a browser opens
+    where = f"[{shown}]" if ":" in shown else shown
     print(
         f"{judge.recognizer.label} at http://{where}:{listening.getsockname()[1]}, until Ctrl-C", flush=True
     )
