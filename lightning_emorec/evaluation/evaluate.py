@@ -16,6 +16,7 @@ from lightning_emorec.evaluation.intervals import (
     measure,
     measure_groups,
 )
+from lightning_emorec.evaluation.prediction_sets import PredictionSets, prediction_sets
 from lightning_emorec.evaluation.predictions import Predictions, shared_clips
 from lightning_emorec.evaluation.results import Results, System
 from lightning_emorec.evaluation.significance import Comparison, paired_tests
@@ -70,6 +71,7 @@ class Evaluation:
         groups: Further task, such as sex -> class -> the model's scores of the clips labelled so.
         before_refit: Label -> task name -> scores on the same clips before the refit.
         clips_left_out: Clips that not all of the compared runs have.
+        sets: What the model's prediction sets hold; None where no validation logits found them.
     """
 
     part: Part
@@ -84,6 +86,7 @@ class Evaluation:
     groups: dict[str, dict[str, Measurement]] = field(default_factory=dict)
     before_refit: dict[str, TaskScores] = field(default_factory=dict)
     clips_left_out: int = 0
+    sets: PredictionSets | None = None
 
     @property
     def of_model(self) -> SystemScores:
@@ -165,6 +168,7 @@ def evaluate_results(results: Results, bootstrap: Bootstrap = DEFAULT) -> Evalua
         oracle=oracle(predictions[model], [predictions[label] for label in branches]) if best else {},
         groups=_groups(results, predictions[model], bootstrap),
         before_refit={labels[system]: score_part(of) for system, of in results.before_refit.items()},
+        sets=prediction_sets(results),
     )
 
 

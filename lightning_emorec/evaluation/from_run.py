@@ -9,11 +9,12 @@ import torch
 
 from lightning_emorec import __version__
 from lightning_emorec.branches import Branch
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.evaluation.results import BeforeRefit, Fold, PartResults, RunResults, System, Weights
 from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
-from lightning_emorec.fusion import FusionModule
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.fusion import FusionModule, found_confidence, out_of_actor
+from lightning_emorec.part_logits import OWN, PartLogits, ValidationLogits
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.splits import PARTS
@@ -47,6 +48,9 @@ def gather_results(
         seed=data.seed,
         seconds={stage: round(spent, 2) for stage, spent in {**plan.seconds, **seconds}.items()},
         versions=_versions(model),
+        confidence=_confidence(model, validation_logits(model, data, plan))
+        if "test" in model.results
+        else None,
     )
     return RunResults(
         name=plan.folder.name,
@@ -74,6 +78,38 @@ def logits_of_part(model: FusionModule, part: Part) -> dict[System, PartLogits]:
     """Logits of each branch and rule of a fusion for a part that has been evaluated."""
     branches = {System(name): parts[part] for name, parts in model.branch_results.items()}
     return branches | {System(name, "rule"): of for name, of in model.rule_results(part).items()}
+
+
+def validation_logits(model: Branch, data: EmotionDataModule, plan: RunPlan) -> ValidationLogits | None:
+    """The validation logits that the choices of a run rest on; None where there are none.
+
+    These are of the model as it judges clips after its training, which may not be as within: `AudioCnn` then adds
+    warped spectra.
+
+    Args:
+        model: After its validation.
+        data: The run's.
+        plan: The run's. A refit of one model has those of the run before, by whose validation its epochs were chosen.
+    """
+    if isinstance(model, FusionModule):
+        parts = {name: of["val"] for name, of in model.branch_results.items() if "val" in of}
+        return ValidationLogits.of(parts, data.clips("val"), bool(plan.refits)) if parts else None
+    if "val" in model.results:
+        return ValidationLogits.of({OWN: model.results["val"]}, data.clips("val"))
+    if plan.refit_of and (file := logits_file(plan.refit_of, "val")).is_file():
+        return ValidationLogits.of({OWN: PartLogits.load(file)}, data.clips("train"), before_refit=True)
+    return None
+
+
+def _confidence(model: Branch, known: ValidationLogits | None) -> Confidence | None:
+    if known is None:
+        return None
+    part: PartLogits | None
+    if isinstance(model, FusionModule):
+        part = out_of_actor(model.fitted, model.rule_name, known.parts, known.actors)
+    else:
+        part = known.parts[OWN]
+    return None if part is None else found_confidence(part, next(iter(model.tasks)), known.actors)
 
 
 def _chosen(model: Branch) -> System:

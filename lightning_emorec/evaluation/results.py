@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.formats import actor_list, count
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
@@ -66,6 +67,7 @@ class Fold:
         seed: Its seed.
         index: Number of the fold.
         solved_on: Way -> number of clips that the rules were solved on.
+        confidence: Of the chosen system for the first task; None where no validation logits found it.
         seconds: Stage -> wall time.
         versions: Package -> version, and `python`, `device`.
     """
@@ -76,6 +78,7 @@ class Fold:
     seed: int = 0
     index: int = 0
     solved_on: dict[Way, int] = field(default_factory=dict)
+    confidence: Confidence | None = field(default=None, compare=False)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -10,12 +10,12 @@ from lightning.pytorch import Trainer
 
 from lightning_emorec.branches import Branch, ClosedFormBranch
 from lightning_emorec.datamodule import EmotionDataModule
-from lightning_emorec.evaluation.from_run import logits_of_part
+from lightning_emorec.evaluation.from_run import logits_of_part, validation_logits
 from lightning_emorec.evaluation.results import BeforeRefit
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.inference import VALIDATION
-from lightning_emorec.part_logits import OWN, PartLogits, ValidationLogits, save_whole
-from lightning_emorec.run_paths import best_checkpoint, logits_file
+from lightning_emorec.part_logits import save_whole
+from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.plan import RunPlan
 
 
@@ -67,23 +67,12 @@ def loop_over_parts(
 def keep_validation(best: Path, model: Branch, data: EmotionDataModule, plan: RunPlan) -> None:
     """Add to the best checkpoint the validation logits that its choices rest on; none where there are none.
 
-    These are of the model as it judges clips after its training, which may not be as within: `AudioCnn` then adds
-    warped spectra.
-
     Args:
         best: The checkpoint.
         model: After its validation.
         data: The run's.
-        plan: The run's. A refit of one model has those of the run before, by whose validation its epochs were chosen.
+        plan: The run's.
     """
-    if isinstance(model, FusionModule):
-        parts = {name: of["val"] for name, of in model.branch_results.items() if "val" in of}
-        known = ValidationLogits.of(parts, data.clips("val"), before_refit=bool(plan.refits))
-    elif "val" in model.results:
-        known = ValidationLogits.of({OWN: model.results["val"]}, data.clips("val"))
-    elif plan.refit_of and (file := logits_file(plan.refit_of, "val")).is_file():
-        known = ValidationLogits.of({OWN: PartLogits.load(file)}, data.clips("train"), before_refit=True)
-    else:
-        return
-    content = torch.load(best, map_location="cpu", weights_only=True)
-    save_whole({**content, VALIDATION: known.to_state()}, best)
+    if (known := validation_logits(model, data, plan)) is not None:
+        content = torch.load(best, map_location="cpu", weights_only=True)
+        save_whole({**content, VALIDATION: known.to_state()}, best)

@@ -109,7 +109,8 @@ def print_results(
     for warning in warnings(results):
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     left_out = [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
-    for note in [*notes, *left_out]:
+    sets = [evaluation.sets.sentence] if evaluation.sets else []
+    for note in [*sets, *notes, *left_out]:
         console.print(Text(note))
     console.print(Text(f"report {page}"), soft_wrap=True)
 

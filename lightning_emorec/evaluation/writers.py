@@ -118,6 +118,7 @@ def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
             "systems": {name: _calibration(evaluation, name) for name in systems},
         },
         "comparisons": [_comparison(pair) for pair in evaluation.comparisons],
+        **({"prediction_sets": asdict(evaluation.sets)} if evaluation.sets else {}),
     }
 
 

@@ -150,3 +150,12 @@ def test_one_validation_actor_founds_a_model_but_no_fusion(project: Project) -> 
         parts = {name: part.select(clips) for name, part in trained.validation.items()}
         found = confidence_of(replace(trained, validation=parts), "pitch")
         assert (found and found.actors) == actors
+
+
+@pytest.mark.parametrize("run", ["audio", "text", "fused", "refitted", "again", "again-refit"])
+def test_a_tested_run_says_what_its_prediction_sets_hold(project: Project, run: str) -> None:
+    found = project.metrics(run)["prediction_sets"]
+    assert (found["asked"], found["validation_actors"], found["nominal"]) == (0.9, 2, True)
+    assert found["actors"] == {"6": found["coverage"]}
+    assert 1 <= found["mean_size"] <= 3
+    assert "<h2>Prediction sets</h2>" in (project.runs / run / "report.html").read_text(encoding="utf8")

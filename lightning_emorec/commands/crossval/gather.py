@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,9 +14,17 @@ from jsonargparse import ArgumentParser
 from lightning_emorec.commands.crossval.collect import CELL, branch_file
 from lightning_emorec.commands.crossval.results import CrossvalResults
 from lightning_emorec.commands.crossval.study import CONFIG, PLAN
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.results import Fold, PartResults, System, Way, Weights
-from lightning_emorec.fusion import FittedRules, FusionRule, LogLinear, compared_rules
+from lightning_emorec.fusion import (
+    FittedRules,
+    FusionRule,
+    LogLinear,
+    compared_rules,
+    found_confidence,
+    out_of_actor,
+)
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.runs.leakage import known_training_overlap
 from lightning_emorec.types import Clip
@@ -40,15 +49,23 @@ def gather(folder: Path) -> CrossvalResults:
     name, rules = compared_rules(_rule(plan["rule"]))
     names = plan["branches"]
     config = (folder / CONFIG).read_text(encoding="utf8")
+    clips = {clip.id: clip for cell in cells for clip in _clips(cell)}
+    chosen = System(name, "rule", "oof" if plan["inner"] else "val") if plan["fused"] else System(names[0])
+    actors = {clip.id: clip.actor for clip in clips.values()}
     return CrossvalResults(
         name=folder.name,
         tasks=plan["tasks"],
-        clips={clip.id: clip for cell in cells for clip in _clips(cell)},
+        clips=clips,
         folds=[
-            _fold(folder / planned["folder"], cell, names, rules if plan["fused"] else {})
+            replace(
+                _fold(folder / planned["folder"], cell, names, rules if plan["fused"] else {}),
+                confidence=_confidence(
+                    folder / planned["folder"], cell, names, rules, chosen, next(iter(plan["tasks"])), actors
+                ),
+            )
             for planned, cell in zip(plan["cells"], cells, strict=True)
         ],
-        chosen=System(name, "rule", "oof" if plan["inner"] else "val") if plan["fused"] else System(names[0]),
+        chosen=chosen,
         left_out=plan["left_out"],
         synthetic=plan["synthetic"],
         config=config,
@@ -113,6 +130,33 @@ def _fold(folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mappin
         seconds=cell["seconds"],
         versions=cell["versions"],
     )
+
+
+def _confidence(
+    folder: Path,
+    cell: Mapping[str, Any],
+    names: list[str],
+    rules: Mapping[str, FusionRule],
+    chosen: System,
+    task: str,
+    actors: Mapping[str, str],
+) -> Confidence | None:
+    """Of the chosen system, by the logits that its rule was solved on; None where their actors are not all known.
+
+    A clip is judged in one fold and may be a validation clip of others: who speaks is known from the former.
+    """
+    if chosen.way is None:
+        known = {chosen.name: PartLogits.load(branch_file(folder, chosen.name, "val"))}
+    else:
+        known = _known(folder, cell, names)[chosen.way]
+    if any(clip not in actors for part in known.values() for clip in part.clip_ids):
+        return None
+    part = known.get(chosen.name)
+    if chosen.kind == "rule":
+        tasks = list(known[names[0]].logits)
+        fitted = FittedRules({chosen.name: rules[chosen.name]}, tasks, dict.fromkeys(names, True))
+        part = out_of_actor(fitted, chosen.name, known, actors)
+    return None if part is None else found_confidence(part, task, actors)
 
 
 def _known(folder: Path, cell: Mapping[str, Any], names: list[str]) -> dict[Way, dict[str, PartLogits]]:

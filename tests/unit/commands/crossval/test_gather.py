@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from io import StringIO
 from math import e
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from rich.console import Console
 
 from lightning_emorec.commands.crossval import CrossvalResults, gather
-from lightning_emorec.commands.crossval.report import how_solved, print_crossval
+from lightning_emorec.commands.crossval.collect import branch_file
+from lightning_emorec.commands.crossval.report import how_solved, print_crossval, write_crossval_page
 from lightning_emorec.commands.crossval.results import crossval_content, logits_path, write_results
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.evaluate import evaluate_results
@@ -189,3 +191,28 @@ def test_a_clip_in_two_folds_is_refused() -> None:
     part = predicting(["a", "b"], [0, 1], [True, True])
     with pytest.raises(ValueError, match="2 clips are in two parts"):
         PartLogits.join([part, part])
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_prediction_sets_are_founded_on_the_kept_logits_of_a_finished_cross_validation(
+    folder: Path, fused: bool
+) -> None:
+    assert "prediction_sets" not in summary(gather(folder))  # the actors of these clips are not known
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps({**plan, "fused": fused}))
+    for fold, source in ((0, "inner"), (1, "inner"), (0, "val"), (1, "val")):
+        for name in ("sound", "words"):
+            file = branch_file(folder / f"seed1-fold{fold}", name, source)  # type: ignore[arg-type]
+            others = replace(PartLogits.load(file), clip_ids=clip_ids(1 - fold, "test"))
+            others.save(file)
+    found = summary(gather(folder))["prediction_sets"]
+    assert (found["validation_actors"], found["nominal"]) == (2, True)
+    assert found["coverage"] == 1.0  # four scores are too few for a threshold: all classes are in
+    assert found["mean_size"] == 2.0
+    assert set(found["actors"]) == {"00", "01", "10", "11"}
+    results = gather(folder)
+    evaluation, console = evaluate_results(results), Console(file=StringIO(), width=200)
+    page = write_crossval_page(results, evaluation, folder)
+    print_crossval(results, evaluation, page, console)
+    assert "prediction sets for 90% (nominal), founded on 2 validation actors" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "<h2>Prediction sets</h2>" in page.read_text(encoding="utf8")
