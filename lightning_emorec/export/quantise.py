@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,9 +66,18 @@ def to_int8(file: Path) -> None:
         folded
     )  # transposed weights become constants, which can be quantised
     onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    quantize_dynamic(
-        folded, file, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-    )
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.setLevel(logging.ERROR)  # it advises what was just done
+    try:
+        quantize_dynamic(
+            folded,
+            file,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        root.setLevel(level)
     folded.unlink()
     model = onnx.load(str(file))
     del model.metadata_props[:]
