@@ -29,7 +29,7 @@ def test_the_file_of_a_fusion_gives_what_pytorch_gives(tmp_path: Path) -> None:
             whisper=whisper_branch(save_whisper(tmp_path / "whisper.pt")),
             cnn=PublishedCnn(TASKS, rate_hz=16000, duration_s=1.5).eval(),
         ),
-        rules={task: rule for task in TASKS},
+        rules=dict.fromkeys(TASKS, rule),
     )
     metadata = {
         **{"name": "pair", "version": "1", "rate_hz": 16000, "longest_s": 30, "labels": TASKS},
