@@ -7,13 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightning_emorec.inference import TrainedModel, branch_logits, load_model, logits_of
+    from lightning_emorec.recognition.options import Options
+    from lightning_emorec.recognition.recognizer import Recognizer
+    from lightning_emorec.recognition.segment import Segment
     from lightning_emorec.types import Clip
 
 __version__ = "0.2.0"
 
-__all__ = ["Clip", "TrainedModel", "__version__", "branch_logits", "load_model", "logits_of"]
+__all__ = [
+    "Clip",
+    "Options",
+    "Recognizer",
+    "Segment",
+    "TrainedModel",
+    "__version__",
+    "branch_logits",
+    "load_model",
+    "logits_of",
+]
 
-_HOMES = {"Clip": "types"}
+_HOMES = {
+    "Clip": "types",
+    "Options": "recognition.options",
+    "Recognizer": "recognition.recognizer",
+    "Segment": "recognition.segment",
+}
 """Name -> module of this package; all others of `__all__` are in `inference`."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from difflib import get_close_matches
@@ -29,11 +30,13 @@ class Verb(NamedTuple):
         function: `module:function` that does it; but for `LIGHTNING_CLI`, its signature is the verb's command line.
         summary: One line for the list of verbs.
         example: Arguments of a typical use.
+        shared: Whether the processes that torchrun or srun starts share the work; else only one may be started.
     """
 
     function: str
     summary: str
     example: str
+    shared: bool = False
 
 
 _FIT = "--config configs/demo.yaml"
@@ -69,7 +72,16 @@ VERBS = {
         "write a trained model as one ONNX file with its card",
         "demo exported",
     ),
+    "predict": Verb(
+        f"{_COMMANDS}.predict:predict",
+        "label recordings with a trained model",
+        "interview.wav calls/ -o emotions.csv",
+        shared=True,
+    ),
 }
+
+SHORT = {"-o": "--output", "-f": "--format"}
+"""Short forms of flags that people know from other tools."""
 
 
 def main(args: list[str] | None = None) -> object:
@@ -83,7 +95,7 @@ def main(args: list[str] | None = None) -> object:
 
     Raises:
         SystemExit: After one line on stderr. Status 2 for what the user can correct, 130 after Ctrl-C, 143 after
-            SIGTERM, 138 after SIGUSR1.
+            SIGTERM, 138 after SIGUSR1, 141 where nobody reads the output any more.
     """
     args = sys.argv[1:] if args is None else args
     if not args or args[0] in ("-h", "--help"):
@@ -96,6 +108,9 @@ def main(args: list[str] | None = None) -> object:
     with stopped_by(*STOPS):
         try:
             return _run(args)
+        except BrokenPipeError:  # whoever read the output, as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python flushes it at the end
+            raise SystemExit(128 + signal.SIGPIPE) from None
         except BaseException as error:
             if (ending := line_and_status(error)) is None:
                 raise
@@ -128,7 +143,7 @@ def _run(args: list[str]) -> object:
         print(f"example: {command_name()} {name} {verb.example}\n")
     if verb is None or verb.function == LIGHTNING_CLI:
         return _imported(LIGHTNING_CLI)(args)
-    return _call(name, verb.function, rest)
+    return _call(name, verb, rest)
 
 
 def _imported(where: str) -> Any:
@@ -137,28 +152,42 @@ def _imported(where: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _call(verb: str, where: str, args: list[str]) -> object:
+def _call(name: str, verb: Verb, args: list[str]) -> object:
     """Call the function of a verb with the arguments that its signature asks for.
 
-    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A required
-    parameter that is a list of texts takes one word or more, as in `compare RUN RUN`.
+    What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A first parameter that
+    is a list of texts takes words, at least one if it is required, as in `compare RUN RUN`.
     """
     from jsonargparse import ArgumentParser
 
-    from lightning_emorec.distributed.launch import refuse_other_ranks
+    if not verb.shared:
+        from lightning_emorec.distributed.launch import refuse_other_ranks
 
-    refuse_other_ranks(verb)
+        refuse_other_ranks(name)
     if "--" in args:
         cut = args.index("--")
         args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]
-    function = _imported(where)
-    parser = ArgumentParser(prog=f"{command_name()} {verb}")
-    required = [name for name, of in signature(function).parameters.items() if of.default is of.empty]
-    lists = [name for name in required if get_type_hints(function)[name] == list[str]]
-    for name in lists:
-        parser.add_argument(name, nargs="+", type=str, metavar=name.upper())
-    parser.add_function_arguments(function, as_positional=True, skip=set(lists))
-    return function(**vars(parser.instantiate(parser.parse_args(args))))
+    function = _imported(verb.function)
+    parser = ArgumentParser(prog=f"{command_name()} {name}")
+    first = next(iter(signature(function).parameters.values()))
+    words: set[str | int] = {first.name} if get_type_hints(function)[first.name] == list[str] else set()
+    if words:
+        many = "+" if first.default is first.empty else "*"
+        parser.add_argument(first.name, nargs=many, type=str, metavar=first.name.upper())
+    parser.add_function_arguments(function, as_positional=True, skip=words)
+    switches = {f"--{flag}" for flag, kind in get_type_hints(function).items() if kind is bool}
+    given = parser.parse_args(with_values([SHORT.get(arg, arg) for arg in args], switches))
+    return function(**vars(parser.instantiate(given)))
+
+
+def with_values(args: list[str], switches: set[str]) -> list[str]:
+    """Arguments in which a switch that stands alone, as `--branches`, has the value that jsonargparse wants."""
+    following = [*args[1:], ""]
+    return [
+        word
+        for arg, after in zip(args, following, strict=True)
+        for word in ([arg, "true"] if arg in switches and after not in ("true", "false") else [arg])
+    ]
 
 
 def _log_to_terminal() -> None:

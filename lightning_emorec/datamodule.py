@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, tell_skipped, with_audio
+from lightning_emorec.audio.front_end import FrontEnd
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
     ClipDataset,
     DrawSampler,
-    FrontEnd,
     Sample,
     TrainingView,
     audio_of,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
-from lightning_emorec.audio import AudioStore, center_crop, random_crop, trim_silence
+from lightning_emorec.audio import AudioStore, FrontEnd, random_crop
 from lightning_emorec.augment import augment, draw_seed
 from lightning_emorec.features import Feature, Value
 from lightning_emorec.hashing import short_hash
@@ -21,31 +21,6 @@ from lightning_emorec.types import UNLABELLED, Batch, Clip, Tasks
 
 Draw = tuple[int, int]
 """(position of a clip in its part, epoch): all that the randomness of a sample depends on, beside the run's seed."""
-
-
-@dataclass(frozen=True)
-class FrontEnd:
-    """What is done to every clip's audio, in training and in use alike; it travels with the model.
-
-    Attributes:
-        rate_hz: Sampling rate.
-        trim_db: Cut silence at both ends, this far below the loudest frame; None keeps it.
-        peak_normalise: Scale each clip to a peak of 1. Off by default: loudness carries emotion.
-        max_s: Longer clips are cut to their middle, so that one long file cannot exhaust memory.
-    """
-
-    rate_hz: int
-    trim_db: float | None
-    peak_normalise: bool
-    max_s: float
-
-    def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Trim, scale and cut (time,) audio at `rate_hz`."""
-        if self.trim_db is not None:
-            audio = trim_silence(audio, self.rate_hz, self.trim_db)
-        if self.peak_normalise and (peak := np.abs(audio).max(initial=0.0)) > 0:
-            audio = audio / peak
-        return center_crop(audio, round(self.max_s * self.rate_hz))
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder, with_audio
+from lightning_emorec.audio import AudioStore, FrontEnd, default_cache_folder, with_audio
 from lightning_emorec.branches import Branch, build_branch
 from lightning_emorec.config_loader import replaced
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
-from lightning_emorec.dataset import ClipDataset, FrontEnd, collate_with
+from lightning_emorec.dataset import ClipDataset, collate_with
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import FeatureCache, FeatureReader, unique
 from lightning_emorec.fusion import FusionModule

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lightning_emorec.types import Part
+if TYPE_CHECKING:
+    from lightning_emorec.types import Part
 
 BEST = "best.ckpt"
 LAST = "last.ckpt"

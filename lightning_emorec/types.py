@@ -25,7 +25,7 @@ UNLABELLED = -100
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording of one actor, as a corpus describes it, before anything is decoded.
+    """One recording of one actor, or a segment of one, as a corpus describes it, before anything is decoded.
 
     Attributes:
         id: Unique within the corpus.
@@ -35,6 +35,8 @@ class Clip:
         labels: Task name -> class name; a task that is absent is unlabelled for this clip.
         text: The spoken words according to the corpus, or None.
         part: The part a corpus publishes this clip in, or None.
+        start: Where in the file a segment begins, in seconds; None where the clip is the whole file.
+        end: Where it ends, in seconds; None is the end of the file.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Clip:
     labels: dict[str, str] = field(default_factory=dict)
     text: str | None = None
     part: Part | None = None
+    start: float | None = None
+    end: float | None = None
 
 
 @dataclass

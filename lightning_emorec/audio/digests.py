@@ -1,52 +1,53 @@
-"""What a file contains, as a SHA-256 that is computed once."""
+"""What a file's samples are made from: the SHA-256 of its bytes, computed once, and how its channels become one."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 from lightning_emorec.audio.parallel import run_threads
+from lightning_emorec.audio.reader import open_recording
+from lightning_emorec.audio.remembered import QUERY_AT_ONCE, Remembered
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import sha256_of
-from lightning_emorec.sqlite_store import connect, is_damage, set_aside
 
-logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 Row = tuple[bytes, int, int, str]
 """Absolute path, size, mtime in nanoseconds, digest."""
 
 COMMIT_EVERY = 500
 """Files between commits: what an interruption loses at most."""
 
-QUERY_AT_ONCE = 500
-"""Paths in one query; SQLite built with old defaults takes 999 variables."""
+MIXED = "-mixed"
+"""Behind the digest of a file of several channels. Until version 0.2.0 all of them were averaged, whatever they held:
+entries and features that were made from that lie under the bare digest."""
+
+WHOLE = "-whole"
+"""Behind the digest of an MP3 that does not say its length. Until version 0.2.0 some of them were cut unseen."""
 
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT)"
+    "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT)"
 )
 
 
-class DigestIndex:
-    """SHA-256 digests of files, remembered in SQLite by path, size and time of change.
+class DigestIndex(Remembered):
+    """Digests of files, remembered by path, size and time of change.
 
-    Several processes may use one index. It opens a connection for each call, so that it survives pickling and
-    forking. Where the index cannot be used, files are hashed again, with a warning.
+    A digest is the SHA-256 of a file's bytes. Behind it stands `MIXED` if the file has several channels, else `WHOLE`
+    if it is an MP3 that does not say its length.
 
     Args:
         folder: Where `digests.sqlite` lies; made when first needed.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "digests.sqlite"
+        loss = "digests are not remembered, so files are hashed again"
+        super().__init__(folder / "digests.sqlite", SCHEMA, loss)
 
     def digests(self, paths: Sequence[Path], label: str = "Hashing files") -> list[str]:
-        """One hexadecimal SHA-256 a path, in order.
+        """One digest a path, in order.
 
         Raises:
             EmorecError: Files that are missing or cannot be read; all of them are counted, the first named.
@@ -63,7 +64,7 @@ class DigestIndex:
         missing = [path for path in stamps if path not in found]
         rows: list[Row] = []
         try:
-            with closing(run_threads(sha256_of, missing, label)) as hashings:
+            with closing(run_threads(_digest, missing, label)) as hashings:
                 for path, hashed in hashings:
                     try:
                         found[path] = hashed.result()
@@ -88,41 +89,23 @@ class DigestIndex:
             for start in range(0, len(asked), QUERY_AT_ONCE):
                 some = asked[start : start + QUERY_AT_ONCE]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT path, size, mtime_ns, digest FROM files WHERE path IN ({marks})"
+                query = f"SELECT path, size, mtime_ns, digest FROM contents WHERE path IN ({marks})"
                 for key, size, mtime_ns, digest in connection.execute(query, some):
                     if stamps[keys[key]] == (size, mtime_ns):
                         known[keys[key]] = digest
             return known
 
-        return self._with_connection(select) or {}
+        return self.with_connection(select) or {}
 
     def _store(self, rows: Sequence[Row]) -> None:
         """Remember digests, replacing those of files that have changed."""
 
         def insert(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
+                connection.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)", rows)
 
         if rows:
-            self._with_connection(insert)
-
-    def _with_connection(self, action: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """What the action returns; None, with a warning, where the index cannot be used."""
-        try:
-            try:
-                return self._run(action)
-            except sqlite3.DatabaseError as error:
-                if not is_damage(error):
-                    raise
-                set_aside(self.path, error)
-                return self._run(action)
-        except (sqlite3.Error, OSError) as error:
-            logger.warning("digests are not remembered, so files are hashed again: %s (%s)", self.path, error)
-            return None
-
-    def _run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        with closing(connect(self.path, SCHEMA)) as connection:
-            return action(connection)
+            self.with_connection(insert)
 
 
 def combined(errors: Sequence[EmorecError]) -> EmorecError:
@@ -133,6 +116,17 @@ def combined(errors: Sequence[EmorecError]) -> EmorecError:
     shown = "; ".join(sorted(error.found for error in errors)[:3])
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
     return EmorecError("readable audio files", f"{len(errors)} that are not: {shown}{more}", fix)
+
+
+def _digest(path: Path) -> str:
+    digest = sha256_of(path)
+    try:
+        with open_recording(path) as recording:
+            if recording.channels > 1:
+                return digest + MIXED
+            return digest if recording.says_length else digest + WHOLE
+    except EmorecError:  # decoding it will tell
+        return digest
 
 
 def _stamps(paths: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], dict[Path, EmorecError]]:

@@ -28,9 +28,17 @@ VERSION = 1
 LARGEST = 32767
 SAMPLE_BYTES = 2
 
+AT_ONCE = 1 << 20
+"""Samples that are rounded at once, for eight bytes each."""
+
 
 class DamagedEntryError(Exception):
     """A file that is not a whole entry of this version and rate."""
+
+
+def as_stored(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(time,) samples rounded as an entry rounds them: bit for bit what `read_entry` gives back."""
+    return _restored(*_rounded(audio))
 
 
 def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
@@ -39,14 +47,13 @@ def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
     Raises:
         OSError: The folder cannot be written or the disk is full; nothing remains.
     """
-    scale = float(np.abs(audio).max()) / LARGEST
-    # In float64, because dividing a very quiet clip in float32 would overflow the 16 bits.
-    stored = np.round(audio.astype(np.float64) / scale) if scale > 0 else np.zeros_like(audio)
-    body = stored.astype("<i2").tobytes()
+    stored, scale = _rounded(audio)
+    body = stored.data.cast("B")
     fields = FIELDS.pack(MAGIC, VERSION, rate_hz, len(audio), scale)
     checksum = CHECKSUM.pack(zlib.crc32(body, zlib.crc32(fields)))
     with whole_file(path) as file:
-        file.write(fields + checksum + body)
+        file.write(fields + checksum)
+        file.write(body)
 
 
 def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:
@@ -59,7 +66,7 @@ def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:
     with path.open("rb") as file, _mapped(file.fileno()) as data:
         scale = _check_header(data, rate_hz)
         samples = np.frombuffer(data, "<i2", offset=HEADER_BYTES)
-        audio: NDArray[np.float32] = np.multiply(samples, np.float32(scale), dtype=np.float32)
+        audio = _restored(samples, scale)
         del samples  # a view of the mapping, which could not be closed under it
     return audio
 
@@ -80,6 +87,22 @@ def entry_peak(path: Path, rate_hz: int, checksum: bool) -> float:
             if found != expected:
                 raise DamagedEntryError(f"{path}: wrong checksum")
     return scale * LARGEST
+
+
+def _rounded(audio: NDArray[np.float32]) -> tuple[NDArray[np.int16], float]:
+    """Samples as they are stored, and the scale that turns them into real ones."""
+    scale = float(max(audio.max(), -audio.min())) / LARGEST
+    stored = np.zeros(len(audio), "<i2")
+    for start in range(0, len(audio) if scale > 0 else 0, AT_ONCE):
+        # In float64, because dividing a very quiet clip in float32 would overflow the 16 bits.
+        exact = audio[start : start + AT_ONCE].astype(np.float64)
+        stored[start : start + AT_ONCE] = np.round(exact / scale)
+    return stored, scale
+
+
+def _restored(stored: NDArray[np.int16], scale: float) -> NDArray[np.float32]:
+    restored: NDArray[np.float32] = np.multiply(stored, np.float32(scale), dtype=np.float32)
+    return restored
 
 
 def _mapped(descriptor: int) -> mmap.mmap:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lightning_emorec.errors import UnavailableError
-from lightning_emorec.types import Clip
+
+if TYPE_CHECKING:
+    from lightning_emorec.types import Clip  # its module takes torch along
 
 MOST_NAMED = 3
 """Clips that a warning names."""

@@ -9,15 +9,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
-import pooch
 import soundfile
 from numpy.typing import NDArray
 
-from lightning_emorec.audio.decode import check_rate, decode, warn_if_silent
-from lightning_emorec.audio.digests import DigestIndex, combined
+from lightning_emorec.audio.decode import Note, check_rate, decode_and_note, warn_if_silent
+from lightning_emorec.audio.digests import MIXED, DigestIndex, combined
 from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
+from lightning_emorec.audio.notes import NoteIndex
 from lightning_emorec.audio.parallel import run_threads
-from lightning_emorec.errors import FULL_DISK, EmorecError
+from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
+from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,23 @@ JUDGED_BY = 50
 
 
 def default_cache_folder() -> Path:
-    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path(pooch.os_cache("lightning_emorec"))
+    """The folder that `EMOREC_CACHE` names, else the operating system's place for caches.
+
+    Raises:
+        UnavailableError: None is named, and pooch, which knows that place, is not installed.
+    """
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser()
+    try:
+        import pooch  # not needed by those who decode without a cache
+    except ModuleNotFoundError as error:
+        found = (
+            f"none, for {CACHE_VARIABLE} is not set and pooch, which knows the usual one, is not installed"
+        )
+        raise UnavailableError(
+            "a cache folder", found, f"set {CACHE_VARIABLE}, or pip install pooch"
+        ) from error
+    return Path(pooch.os_cache("lightning_emorec"))
 
 
 class AudioStore:
@@ -40,28 +55,34 @@ class AudioStore:
     whole or not at all. Pickles into a loader's workers.
 
     Args:
-        folder: The cache; entries lie in `audio-<rate>/`, digests of source files in `digests.sqlite`.
+        folder: The cache; entries lie in `audio-<rate>/`, digests of source files in `digests.sqlite`, what was found
+            in them in `notes.sqlite`.
         rate_hz: Rate of what `load` returns.
+        channel: The channel to take of every file, from 0; None leaves the choice to the rule of `choose_channels`.
 
     Raises:
         EmorecError: The rate is below 8 kHz.
     """
 
-    def __init__(self, folder: Path, rate_hz: int) -> None:
+    def __init__(self, folder: Path, rate_hz: int, channel: int | None = None) -> None:
         check_rate(rate_hz, "the rate asked for")
         self.folder = folder
         self.rate_hz = rate_hz
+        self.channel = channel
         self._index = DigestIndex(folder)
+        self._notes = NoteIndex(folder)
         self._known: dict[str, str] = {}  # path as given -> digest
 
     def at(self, rate_hz: int) -> AudioStore:
         """The same cache at another rate; what is known of the files is shared."""
-        other = AudioStore(self.folder, rate_hz)
+        other = AudioStore(self.folder, rate_hz, self.channel)
         other._known = self._known
         return other
 
     def digests(self, paths: Sequence[Path]) -> list[str]:
-        """SHA-256 of each file's bytes, in order. Files are looked at once in the life of a store.
+        """What the samples of each file are made from, in order; files are looked at once in the life of a store.
+
+        As `DigestIndex.digests`; but behind it stands `-channel0` and so on in the place of `-mixed` if one was chosen.
 
         Raises:
             EmorecError: Files that are missing or cannot be read.
@@ -92,16 +113,29 @@ class AudioStore:
             EmorecError: A cache folder that is full or cannot be written.
         """
         errors = self._learn(paths)
-        sources: dict[str, Path] = {}  # a content is decoded once, whatever its names
-        for path in paths:
-            if str(path) in self._known:
-                sources.setdefault(self._known[str(path)], path)
+        sources = self._sources(paths)
         lacking = self._lacking(sources, verify)
         bad = self._decode_all([(digest, sources[digest]) for digest in lacking])
         for path in paths:
             if (digest := self._known.get(str(path))) in bad:
                 errors[path] = bad[digest]
         return errors
+
+    def notes(self, paths: Sequence[Path]) -> dict[Path, Note]:
+        """What was found in files and done to them, without those that cannot be used.
+
+        Files decoded before notes were kept are decoded again, once.
+
+        Raises:
+            EmorecError: A cache folder that is full or cannot be written.
+        """
+        self._learn(paths)
+        sources = self._sources(paths)
+        known = self._notes.get(list(sources))
+        items = [(digest, path) for digest, path in sources.items() if digest not in known]
+        self._decode_all(items, known)
+        digests = {path: self._known.get(str(path), "") for path in paths}
+        return {path: known[digest] for path, digest in digests.items() if digest in known}
 
     def load(self, path: Path) -> NDArray[np.float32]:
         """(time,) samples of a file, decoding it if it is not kept yet.
@@ -124,8 +158,19 @@ class AudioStore:
         """Get to know the digests of files not met yet; an error for each that cannot be read."""
         new = [path for path in paths if str(path) not in self._known]
         found, errors = self._index.lookup(new, "Hashing audio")
-        self._known.update({str(path): digest for path, digest in found.items()})
+        self._known.update({str(path): self._of_channel(digest) for path, digest in found.items()})
         return errors
+
+    def _of_channel(self, digest: str) -> str:
+        return digest if self.channel is None else f"{digest.removesuffix(MIXED)}-channel{self.channel}"
+
+    def _sources(self, paths: Sequence[Path]) -> dict[str, Path]:
+        """Digest -> the first of its files: a content is decoded once, whatever its names."""
+        sources: dict[str, Path] = {}
+        for path in paths:
+            if str(path) in self._known:
+                sources.setdefault(self._known[str(path)], path)
+        return sources
 
     def _lacking(self, sources: dict[str, Path], verify: bool) -> list[str]:
         """Digests without a whole entry. Warns of entries that are damaged, and of those that are silence."""
@@ -143,34 +188,43 @@ class AudioStore:
                     lacking.append(digest)
         return lacking
 
-    def _decode_all(self, items: Sequence[tuple[str, Path]]) -> dict[str, EmorecError]:
-        """Make the entries of (digest, path) pairs; an error for each content that cannot be used."""
+    def _decode_all(
+        self, items: Sequence[tuple[str, Path]], notes: dict[str, Note] | None = None
+    ) -> dict[str, EmorecError]:
+        """Make the entries of (digest, path) pairs, add to `notes`; an error for each content that cannot be used."""
         errors: dict[str, EmorecError] = {}
+        new: dict[str, Note] = {}
         left = dict(items)
         label = f"Decoding to {self.rate_hz} Hz"
-        with closing(run_threads(self._decode_one, items, label)) as decodings:
-            for (digest, _), decoded in decodings:
-                try:
-                    decoded.result()
-                except EmorecError as error:
-                    errors[digest] = error
-                except OSError as error:
-                    raise self._unwritable(error, list(left.values())) from error
-                del left[digest]
+        try:
+            with closing(run_threads(self._decode_one, items, label)) as decodings:
+                for (digest, _), decoded in decodings:
+                    try:
+                        new[digest] = decoded.result()
+                    except EmorecError as error:
+                        errors[digest] = error
+                    except OSError as error:
+                        raise self._unwritable(error, list(left.values())) from error
+                    del left[digest]
+        finally:
+            self._notes.put(new)
+        if notes is not None:
+            notes.update(new)
         return errors
 
     def _decode_again(self, digest: str, path: Path, error: Exception) -> None:
         """Make the entry whose reading raised `error`."""
         _warn_if_damaged(path, error)
         try:
-            self._decode_one((digest, path))
+            self._notes.put({digest: self._decode_one((digest, path))})
         except OSError as refusal:
             raise self._unwritable(refusal, [path]) from refusal
 
-    def _decode_one(self, item: tuple[str, Path]) -> None:
+    def _decode_one(self, item: tuple[str, Path]) -> Note:
         digest, path = item
-        audio = decode(path, self.rate_hz)
+        audio, note = decode_and_note(path, self.rate_hz, self.channel)
         write_entry(self._entry(digest), audio, self.rate_hz)
+        return note
 
     def _unwritable(self, error: OSError, left: Sequence[Path]) -> EmorecError:
         """What the user has to know when an entry cannot be written."""
@@ -198,5 +252,7 @@ def _needed_mb(paths: Sequence[Path], rate_hz: int) -> float:
     durations_s = []
     for path in paths[:JUDGED_BY]:
         with suppress(soundfile.LibsndfileError):  # reported by itself, as a file that cannot be used
-            durations_s.append(float(soundfile.info(path).duration))
+            info = soundfile.info(path)
+            if info.frames < UNKNOWN_FRAMES:
+                durations_s.append(float(info.duration))
     return float(np.mean(durations_s or [0.0])) * len(paths) * rate_hz * SAMPLE_BYTES / 1e6

@@ -135,7 +135,7 @@ class DescriptorsCnn(DescriptorsBranch):
         own = frame_mask(lengths, frames.shape[1])[:, None]  # (batch, 1, frames)
         states: Tensor = self.entry(frames.transpose(1, 2)) * own
         for block in self.blocks:
-            states = block(states) * own  # a convolution must not read what lies in the padding
+            states = block(states, own)
         return states
 
 
@@ -144,16 +144,15 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(
-            width
-        )  # of each frame by itself: right for one clip, and independent of padding
+        self.norm = nn.LayerNorm(width)  # of each frame by itself: right for one clip
         self.conv = nn.Conv1d(width, width, kernel, padding="same", dilation=dilation)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, own: Tensor) -> Tensor:
         normed = self.norm(states.transpose(1, 2)).transpose(1, 2)
-        changed: Tensor = self.dropout(nn.functional.gelu(self.conv(normed)))
-        return states + changed
+        # The norm's bias is in the padding too, where the convolution must read zeros.
+        changed: Tensor = self.dropout(nn.functional.gelu(self.conv(normed * own)))
+        return (states + changed) * own
 
 
 class DescriptorsLstm(DescriptorsBranch):

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
+import logging
+from collections import Counter
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from lightning_emorec.corpora.corpus import Corpus
+from lightning_emorec.corpora.label_names import checked_label_map, checked_tasks
+from lightning_emorec.corpora.repeats import refuse_repeated_ids, repeated_recordings
+from lightning_emorec.corpora.speakers import NoSpeaker, is_nobody, one_name_each
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.table import BadRows, Row, Table, Times, did_you_mean, read_table, segment_id, times_in
 from lightning_emorec.types import Clip, Part, Tasks
 
-Row = dict[str, str]
+_log = logging.getLogger(__name__)
 
 _PARTS: dict[str, Part] = {part: part for part in get_args(Part)}
+_START, _END = "start", "end"
 
 
 class ManifestCorpus(Corpus):
-    """Clips listed in a CSV file (comma-separated, with a header) or a file of JSON lines, in UTF-8.
+    """Clips listed in a CSV file (commas, semicolons or tabs, with a header) or a file of JSON lines, in UTF-8.
 
     Each row is a clip: an audio file, its actor, and one column a task. An empty label leaves the clip
     unlabelled for that task. Rows are numbered as a spreadsheet numbers them: a header is row 1.
 
+    With the columns `start` and `end`, in seconds, a row is a segment of its file; where both are empty it is the
+    whole file, and an empty `end` is the file's end.
+
+    Speakers written 1, 01 and 1.0, or with stray blanks, are one person, and a line tells which names were made one.
+    Names that differ in upper and lower case alone stay two, with a warning.
+
     Args:
-        path: The manifest, `.csv` or `.jsonl`.
-        tasks: Task name -> its class names in logit order, the task a run is judged by first.
+        path: The manifest, `.csv`, `.tsv` or `.jsonl`.
+        tasks: Task name -> its class names in logit order, the task a run is judged by first. Quote names such as
+            "no", "on" and "1", which YAML reads as other than text.
         clip_column: Column of the audio file's path. With `text_column` and `id_column` it may be empty: branches
             that need audio then skip the clip.
         actor_column: Column of the speaker.
         text_column: Column of what was said, if any.
-        id_column: Column of the clip's id; None takes the path as the manifest has it.
+        id_column: Column of the clip's id; None takes the path as the manifest has it, and the times of a segment.
         part_column: Column of the part the clip is published in (train, val, test or empty), if any.
         root: Folder that relative audio paths start from; None is the manifest's own.
         label_columns: Task name -> column, for tasks whose column has another name.
+        start_column: Column of a segment's start, which a manifest may lack; None reads no times.
+        end_column: Column of a segment's end, likewise.
+        no_speaker: What to do with clips whose speaker is empty, nan, NA, n/a, None, null, Unknown, -1 or ?:
+            `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own (segments of one file
+            for one). The last may put one voice into training and test; none takes all for one person.
+        labels: Label as the manifest has it -> class of a task; null leaves the clip out. Other labels stay.
 
     Raises:
-        EmorecError: Another suffix, or tasks that cannot be.
+        EmorecError: Another suffix, or tasks, labels or columns that cannot be.
     """
 
     def __init__(
         self,
         path: str,
-        tasks: dict[str, list[str]],
+        tasks: dict[Any, list[Any]],
         clip_column: str = "path",
         actor_column: str = "actor",
         text_column: str | None = None,
@@ -50,19 +67,31 @@ class ManifestCorpus(Corpus):
         part_column: str | None = None,
         root: str | None = None,
         label_columns: dict[str, str] | None = None,
+        start_column: str | None = _START,
+        end_column: str | None = _END,
+        no_speaker: NoSpeaker = "refuse",
+        labels: dict[Any, Any] | None = None,
     ) -> None:
         self.path = Path(path).expanduser()
-        if self.path.suffix.lower() not in (".csv", ".jsonl"):
-            raise EmorecError("a manifest .csv or .jsonl", str(path), "set --data.corpus.path")
-        _check_tasks(tasks, label_columns or {})
+        if self.path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
+            raise EmorecError("a manifest .csv, .tsv or .jsonl", str(path), "set --data.corpus.path")
+        self._tasks = checked_tasks(tasks)
+        if unknown := sorted(set(label_columns or {}) - set(tasks)):
+            found = ", ".join(unknown)
+            raise EmorecError(
+                f"label_columns for {', '.join(tasks)}", found, "set --data.corpus.label_columns"
+            )
         self.root = Path(root).expanduser() if root else self.path.parent
-        self._tasks = {task: list(classes) for task, classes in tasks.items()}
         self._clip_column = clip_column
         self._actor_column = actor_column
         self._text_column = text_column
         self._id_column = id_column
         self._part_column = part_column
-        self._label_columns = {task: (label_columns or {}).get(task, task) for task in tasks}
+        self._label_columns = {task: (label_columns or {}).get(task, task) for task in self._tasks}
+        self._start_column, self._end_column = start_column, end_column
+        self._no_speaker = no_speaker
+        self._label_map = checked_label_map(labels or {}, self._tasks)
+        self._told: set[str] = set()
 
     @property
     def tasks(self) -> Tasks:
@@ -73,137 +102,112 @@ class ManifestCorpus(Corpus):
         """List the clips, sorted by id.
 
         Raises:
-            EmorecError: The manifest is absent, a row cannot be read, lacks a column, has
-                an unknown class or part, no actor, or an id that another row has.
+            EmorecError: The manifest is absent or lacks a column; rows cannot be read, or have an unknown class or
+                part, no speaker or impossible times (all of them are told at once); two rows have one id; or rows of
+                one recording contradict each other.
         """
-        rows = self._read()
-        self._check_columns(rows)
-        clips: dict[str, Clip] = {}
-        numbers: dict[str, int] = {}
-        for number, row in rows:
-            clip = self._clip(number, row)
-            if clip.id in clips:
-                found = f"{clip.id!r} in rows {numbers[clip.id]} and {number} of {self.path}"
-                raise EmorecError("one row for each clip", found, "remove one, or set id_column")
-            clips[clip.id] = clip
-            numbers[clip.id] = number
-        return [clips[key] for key in sorted(clips)]
-
-    def _read(self) -> list[tuple[int, Row]]:
-        if not self.path.is_file():
-            raise EmorecError("a manifest", f"no file {self.path}", "set --data.corpus.path")
-        read = _read_csv if self.path.suffix.lower() == ".csv" else _read_json_lines
-        try:
-            rows = list(read(self.path))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise EmorecError("a manifest in UTF-8", f"{self.path}: {error}", "save it as UTF-8") from error
-        if not rows:
-            raise EmorecError("at least one clip", f"no rows in {self.path}", "set --data.corpus.path")
-        return rows
-
-    def _check_columns(self, rows: list[tuple[int, Row]]) -> None:
-        """A JSON object may leave a key out where it has no value, so the columns are those of any row."""
-        columns = dict.fromkeys(column for _, row in rows for column in row)
-        optional = (self._text_column, self._id_column, self._part_column)
-        wanted = [
-            self._clip_column,
-            self._actor_column,
-            *self._label_columns.values(),
-            *filter(None, optional),
+        table = read_table(self.path, "--data.corpus.path")
+        self._require_columns(table)
+        named = (row.get(self._actor_column, "") for _, row in table.rows)
+        people, notes = one_name_each(name for name in named if not is_nobody(name))
+        bad, passed = BadRows(table.source), Counter[str]()
+        read = [(number, self._clip(number, row, people, bad, passed)) for number, row in table.rows]
+        bad.refuse()
+        clips = [(number, clip) for number, clip in read if clip is not None]
+        refuse_repeated_ids(clips, table.source)
+        notes += [
+            f"{count:,} of {len(read):,} clips of {table.source} {what}" for what, count in passed.items()
         ]
-        missing = [column for column in wanted if column not in columns]
-        if missing:
+        for note in [*notes, *repeated_recordings(clips, table.source)]:
+            if note not in self._told:
+                self._told.add(note)
+                _log.warning("%s", note)
+        if not clips:
             raise EmorecError(
-                f"the column {', '.join(missing)}",
-                f"the columns {', '.join(columns)} in {self.path}",
-                "name them with clip_column, actor_column, label_columns, text_column, id_column, part_column",
+                "at least one clip", f"none that is kept of {self.path}", "change --data.corpus.labels"
             )
+        return sorted((clip for _, clip in clips), key=lambda clip: clip.id)
 
-    def _clip(self, number: int, row: Row) -> Clip:
-        actor = self._filled(number, row, self._actor_column)
-        key = self._filled(number, row, self._id_column or self._clip_column)
+    def _require_columns(self, table: Table) -> None:
+        """Those of times may be absent under their usual names."""
+        times = [one for one in (self._start_column, self._end_column) if one not in (_START, _END)]
+        optional = filter(None, (self._text_column, self._id_column, self._part_column, *times))
+        names = "clip_column, actor_column, label_columns, text_column, id_column, part_column"
+        wanted = [self._clip_column, self._actor_column, *self._label_columns.values(), *optional]
+        table.require(wanted, f"name them with {names}")
+
+    def _clip(
+        self, number: int, row: Row, people: dict[str, str], bad: BadRows, passed: Counter[str]
+    ) -> Clip | None:
+        """The clip of a row, or None if it is left out or `bad`; `passed` counts what is told of rows that are not."""
+        labels = self._labels(number, row, bad)
+        if labels is None:
+            passed["are left out by their label"] += 1
+            return None
+        path, times = self._recording(number, row, bad)
+        key = (
+            row.get(self._id_column, "")
+            if self._id_column
+            else segment_id(row.get(self._clip_column, ""), times)
+        )
+        if self._id_column and not key:
+            bad.add(number, f"a value in the column {self._id_column}", "none", "fill it in")
+        actor = self._speaker(number, row, key, people, bad, passed)
+        if actor is None:
+            return None
         text = row.get(self._text_column, "") if self._text_column else None
-        if self._id_column and self._text_column and not row.get(self._clip_column):
-            path = None
-        else:
-            path = self.root / Path(self._filled(number, row, self._clip_column)).expanduser()
-        return Clip(key, actor, path, self._labels(number, row), text, self._part(number, row))
+        return Clip(key, actor, path, labels, text, self._part(number, row, bad), *times)
 
-    def _labels(self, number: int, row: Row) -> dict[str, str]:
-        labels = {task: row[column] for task, column in self._label_columns.items() if row.get(column)}
-        for task, label in labels.items():
-            if label not in self._tasks[task]:
+    def _labels(self, number: int, row: Row, bad: BadRows) -> dict[str, str] | None:
+        """Task -> class; None where the map leaves the clip out."""
+        labels = {}
+        for task, column in self._label_columns.items():
+            given = row.get(column, "")
+            label = self._label_map.get(given, given)
+            if label is None:
+                return None
+            if label and label not in self._tasks[task]:
                 expected = f"{task} to be one of {', '.join(self._tasks[task])}, or empty"
-                raise self._error(number, expected, repr(label), "mend the label, or add it to tasks")
+                found = f"{given!r}{did_you_mean(given, self._tasks[task])}"
+                bad.add(number, expected, found, "mend the label, add it to tasks, or map it by labels")
+            elif label:
+                labels[task] = label
         return labels
 
-    def _part(self, number: int, row: Row) -> Part | None:
+    def _recording(self, number: int, row: Row, bad: BadRows) -> tuple[Path | None, Times]:
+        """The file, and which part of it; no file for a row of text."""
+        name = row.get(self._clip_column, "")
+        if name:
+            times = times_in(row, number, bad, self._start_column or "", self._end_column or "")
+            return self.root / Path(name).expanduser(), times
+        if not (self._id_column and self._text_column):
+            bad.add(number, f"a value in the column {self._clip_column}", "none", "fill it in")
+        return None, (None, None)
+
+    def _speaker(
+        self, number: int, row: Row, key: str, people: dict[str, str], bad: BadRows, passed: Counter[str]
+    ) -> str | None:
+        """Who speaks; None where nobody knows and the clip is not kept."""
+        name = row.get(self._actor_column, "")
+        if not is_nobody(name):
+            return people[name]
+        if self._no_speaker == "refuse":
+            fix = "fill it in, or set --data.corpus.no_speaker to leave_out or each_clip"
+            bad.add(
+                number, f"a speaker in the column {self._actor_column}", repr(name) if name else "none", fix
+            )
+            return None
+        if self._no_speaker == "leave_out":
+            passed["are left out, as they have no speaker"] += 1
+            return None
+        passed[
+            "have no speaker: each is taken for a person of its own, and training and test may share a voice"
+        ] += 1
+        return f"unknown speaker of {row.get(self._clip_column) or key}"  # segments of a file share theirs
+
+    def _part(self, number: int, row: Row, bad: BadRows) -> Part | None:
         found = row.get(self._part_column, "") if self._part_column else ""
         if found and found not in _PARTS:
             expected = f"{self._part_column} to be one of {', '.join(_PARTS)}, or empty"
-            raise self._error(number, expected, repr(found), "mend the row")
+            bad.add(number, expected, f"{found!r}{did_you_mean(found, _PARTS)}", "mend the rows")
         return _PARTS.get(found)
-
-    def _filled(self, number: int, row: Row, column: str) -> str:
-        if not row.get(column):
-            raise self._error(number, f"a value in the column {column}", "none", "fill it in")
-        return row[column]
-
-    def _error(self, number: int, expected: str, found: str, fix: str) -> EmorecError:
-        return EmorecError(expected, f"{found} in row {number} of {self.path}", fix)
-
-
-def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (row number, column -> value), values stripped; empty lines are passed over."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header: list[str] | None = None
-        for number, raw in enumerate(csv.reader(file), start=1):
-            values = [value.strip() for value in raw]
-            if not any(values):
-                continue
-            if header is None:
-                header = values
-                repeated = sorted({column for column in header if column and header.count(column) > 1})
-                if repeated:
-                    raise EmorecError(
-                        "each column once", f"{', '.join(repeated)} twice in {path}", "rename one"
-                    )
-                continue
-            if len(values) != len(header):
-                found = f"{len(values)} in row {number} of {path}"
-                raise EmorecError(f"{len(header)} values, as in the header", found, "mend the row")
-            yield number, dict(zip(header, values, strict=True))
-
-
-def _read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (row number, key -> value as text); null is empty, and empty lines are passed over."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise EmorecError(
-                    "a JSON object a line", f"{error} in row {number} of {path}", "mend it"
-                ) from error
-            if not isinstance(row, dict):
-                raise EmorecError(
-                    "a JSON object a line", f"{line.strip()} in row {number} of {path}", "mend it"
-                )
-            yield number, {key: "" if value is None else str(value).strip() for key, value in row.items()}
-
-
-def _check_tasks(tasks: Tasks, label_columns: dict[str, str]) -> None:
-    if not tasks:
-        raise EmorecError("at least one task", "none", "set --data.corpus.tasks")
-    for task, classes in tasks.items():
-        if len(set(classes)) < 2 or len(set(classes)) < len(classes):
-            raise EmorecError(
-                f"two or more different classes of {task}", str(classes), "set --data.corpus.tasks"
-            )
-    unknown = sorted(set(label_columns) - set(tasks))
-    if unknown:
-        raise EmorecError(
-            f"label_columns for {', '.join(tasks)}", ", ".join(unknown), "set --data.corpus.label_columns"
-        )

@@ -8,8 +8,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
+from lightning_emorec.corpora.label_names import EmotionMap
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip, Part, Tasks
 
@@ -42,12 +44,19 @@ class Meld(Corpus):
             text.
         context_turns: How many utterances that went before in the dialogue, by anyone, are put before a clip's
             own text, each followed by [SEP].
+        labels: Emotion as published -> another name, which several may share; null leaves its clips out.
 
     Raises:
-        EmorecError: A negative `context_turns`.
+        EmorecError: A negative `context_turns`, or labels that cannot be.
     """
 
-    def __init__(self, root: str | None = None, audio: str | None = None, context_turns: int = 0) -> None:
+    def __init__(
+        self,
+        root: str | None = None,
+        audio: str | None = None,
+        context_turns: int = 0,
+        labels: dict[Any, Any] | None = None,
+    ) -> None:
         if context_turns < 0:
             raise EmorecError(
                 "context_turns of 0 or more", f"{context_turns}", "set data.corpus.context_turns"
@@ -55,11 +64,12 @@ class Meld(Corpus):
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "data/meld").expanduser()
         self.audio = Path(audio).expanduser() if audio else None
         self.context_turns = context_turns
+        self._emotions = EmotionMap(labels, _TASKS)
 
     @property
     def tasks(self) -> Tasks:
-        """Emotion (7 classes) and sentiment (3)."""
-        return {task: list(classes) for task, classes in _TASKS.items()}
+        """Emotion (7 classes, unless `labels` maps them) and sentiment (3)."""
+        return self._emotions.tasks
 
     def clips(self) -> list[Clip]:
         """List the utterances, sorted by id, e.g. `train_dia0_utt0`.
@@ -72,7 +82,7 @@ class Meld(Corpus):
         if self.audio is not None and all(clip.path is None for clip in clips):
             expected = f"files such as train/dia0_utt0.wav in {self.audio}"
             raise EmorecError(expected, "none", "set --data.corpus.audio, or null")
-        return sorted(clips, key=lambda clip: clip.id)
+        return sorted(self._emotions.clips(clips), key=lambda clip: clip.id)
 
     def _part(self, part: Part) -> list[Clip]:
         """The utterances of a part, each with its context; no dialogue is in two parts."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.disk import writing
 from lightning_emorec.corpora.download import Archive, install
+from lightning_emorec.corpora.label_names import EmotionMap
 from lightning_emorec.corpora.naming import SUFFIXES, RavdessName, ravdess_tasks
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.locks import lock
@@ -41,17 +43,24 @@ class Ravdess(Corpus):
             `data/ravdess`.
         download: Whether `prepare` may download the archive (208 MB, CC BY-NC-SA 4.0) into a root that
             holds no clips.
+        labels: Emotion as published -> another name, which several may share; null leaves its clips out.
+
+    Raises:
+        EmorecError: Labels that cannot be.
     """
 
-    def __init__(self, root: str | None = None, download: bool = True) -> None:
+    def __init__(
+        self, root: str | None = None, download: bool = True, labels: dict[Any, Any] | None = None
+    ) -> None:
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "data/ravdess").expanduser()
         self.download = download
+        self._emotions = EmotionMap(labels, ravdess_tasks())
         self._warned = False
 
     @property
     def tasks(self) -> Tasks:
-        """Emotion (8 classes), intensity and sex."""
-        return ravdess_tasks()
+        """Emotion (8 classes, unless `labels` maps them), intensity and sex."""
+        return self._emotions.tasks
 
     def prepare(self) -> None:
         """Download and unpack the archive if the root holds no clips.
@@ -93,7 +102,7 @@ class Ravdess(Corpus):
         if not clips:
             raise self._no_clips("run again with --data.corpus.download true")
         self._warn_of(repeated)
-        return [clips[stem] for stem in sorted(clips)]
+        return self._emotions.clips([clips[stem] for stem in sorted(clips)])
 
     def _files(self) -> list[Path]:
         """Sound files, nearest to the root first; hidden ones are litter of other systems or half unpacked."""

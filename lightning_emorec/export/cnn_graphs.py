@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import AudioCnn, PublishedCnn
 from lightning_emorec.branches.pooling import frame_mask
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.export.spans import front_end
 from lightning_emorec.export.spectra import MelPower
 from lightning_emorec.types import Logits

@@ -8,8 +8,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import AudioCnn, Branch, PublishedCnn, WhisperStatistics
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.export.cnn_graphs import AudioCnnGraph, PublishedCnnGraph
 from lightning_emorec.export.whisper_graph import WhisperStatisticsGraph
 from lightning_emorec.features.whisper_context import RATE_HZ

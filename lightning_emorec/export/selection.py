@@ -5,18 +5,18 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import Branch, WhisperStatistics
 from lightning_emorec.confidence import Confidence
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.export.graph import why_not
-from lightning_emorec.founded import confidence_of, restricted_model
 from lightning_emorec.fusion import out_of_actor
 from lightning_emorec.fusion.rule import FusionRule
 from lightning_emorec.inference import TrainedModel
 from lightning_emorec.metrics import Scores, score_part
 from lightning_emorec.part_logits import OWN
 from lightning_emorec.types import Tasks
+from lightning_emorec.validated import confidence_of, restricted_model
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.audio.shape import HOP_S, SHORTEST_S
-from lightning_emorec.dataset import FrontEnd
 
 
 def loud_spans(audio: Tensor, lengths: Tensor, rate_hz: int, below_peak_db: float) -> tuple[Tensor, Tensor]:

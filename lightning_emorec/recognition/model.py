@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.recognition.confidence import Confidence
+from lightning_emorec.confidence import Confidence
 
 Waveform = NDArray[np.float32]
 
@@ -22,12 +23,14 @@ class Answer:
         logits: Task -> (waveforms, classes).
         branches: Branch -> task -> (waveforms, classes); without branches that were given nothing to judge.
         embeddings: Branch -> (waveforms, size), where asked for.
-        texts: Transcript of each waveform; None where no text was used.
+        confidence: Task -> how far the probabilities of these logits go.
+        texts: What is said in each waveform; None where no text was used.
     """
 
     logits: dict[str, NDArray[np.float32]]
     branches: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    confidence: Mapping[str, Confidence] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
 
 
@@ -39,33 +42,45 @@ class RecognitionModel(ABC):
         version: Of the package that made it.
         digest: SHA-256 of its weights.
         rate_hz: Of the waveforms that it takes.
+        branches: Names of its branches; none of a model that is no fusion.
         tasks: Task -> classes in logit order; the first is the emotion.
         confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
         reads_text: Whether it judges what is said.
+        transcribes: Whether it can find out by itself what is said.
         synthetic: Whether it was trained on generated voices only.
+        speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
 
     name: str
     version: str
     digest: str
     rate_hz: int
+    branches: Sequence[str]
     tasks: Mapping[str, Sequence[str]]
     confidence: Mapping[str, Confidence]
     reads_text: bool
+    transcribes: bool
     synthetic: bool
+    speech_weights: Path | None = None
 
     @abstractmethod
     def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:
-        """What is said in each waveform, as in training; only where `reads_text`."""
+        """What is said in each waveform, as in training; only where it `transcribes`."""
 
     @abstractmethod
     def judge(
-        self, waveforms: Sequence[Waveform], texts: Sequence[str] | None = None, embeddings: bool = False
+        self,
+        waveforms: Sequence[Waveform],
+        texts: Sequence[str] | None = None,
+        embeddings: bool = False,
+        contents: Sequence[str] | None = None,
     ) -> Answer:
         """Judge waveforms of at least one sample each.
 
         Args:
             waveforms: (time,) each, at `rate_hz`.
-            texts: What is said in each; None leaves out the branches that read text, and solves the fusion without.
+            texts: What is said in each; None leaves out the branches that read text.
             embeddings: Return embeddings too.
+            contents: Digest of each waveform's file, from which altered views are drawn as in training; None draws
+                the same for all.
         """

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError, UnavailableError
-from lightning_emorec.recognition.confidence import Confidence
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 
 MODEL = "model.onnx"
@@ -37,7 +37,7 @@ class OnnxModel(RecognitionModel):
         UnavailableError: ONNX Runtime is not installed.
     """
 
-    reads_text = False
+    reads_text = transcribes = False
 
     def __init__(self, folder: str | Path, threads: int | None = None) -> None:
         file = Path(folder) if Path(folder).suffix == ".onnx" else Path(folder) / MODEL
@@ -107,7 +107,7 @@ class OnnxModel(RecognitionModel):
             name: {task: logits[f"{name}.{task}"] for task in self.tasks} for name in self.branches if logits
         }
         fused = {task: logits[task] for task in self.tasks if logits}
-        return Answer(fused, branches, texts=[None] * len(waveforms))
+        return Answer(fused, branches, confidence=self.confidence, texts=[None] * len(waveforms))
 
     def log_probabilities(self, waveforms: Sequence[Waveform]) -> dict[str, NDArray[np.float32]]:
         """Output of the graph -> (waveforms, classes); nothing for no waveforms."""

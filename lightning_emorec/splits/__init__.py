@@ -1,11 +1,12 @@
 """Splits by actor: whom to train on, whom to validate on, whom to test on."""
 
+from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
 from lightning_emorec.splits.class_coverage import check_classes
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
 from lightning_emorec.splits.merge_validation import UnvalidatedParts, WithoutValidation
 from lightning_emorec.splits.predefined import Published
-from lightning_emorec.splits.split import PARTS, Parts, Split, canonical
+from lightning_emorec.splits.split import PARTS, Parts, Split
 
 __all__ = [
     "PARTS",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_emorec.splits.split import Split, actors_in, canonical
+from lightning_emorec.corpora.speakers import canonical
+from lightning_emorec.splits.split import Split, actors_in
 from lightning_emorec.types import Clip, Part
 
 
@@ -30,5 +31,6 @@ class ActorLists(Split):
         """Return the lists, with the rest of the corpus to train on if none was named."""
         train = self.train
         if train is None:
-            train = [actor for actor in actors_in(clips) if actor not in [*self.test, *self.val]]
+            named = {*self.test, *self.val}
+            train = [actor for actor in actors_in(clips) if actor not in named]
         return {"train": train, "val": self.val, "test": self.test}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import ClassVar, get_args
 
+from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip, Part
 
@@ -70,23 +70,31 @@ class Split(ABC):
                 one of these two parts is empty.
         """
         require_actors(clips)
-        actors, present = self.actors(clips), actors_in(clips)
-        self._check_disjoint(actors)
+        actors, speakers = self.actors(clips), [canonical(clip.actor) for clip in clips]
+        part_of = self._part_of_each(actors)
+        present = set(speakers)
         absent = {part: [actor for actor in actors[part] if actor not in present] for part in PARTS}
         for part in LEARNED_FROM:
             if absent[part]:
                 found = f"no clips of actor {', '.join(absent[part])}"
                 raise EmorecError(f"clips of every actor in {part!r}", found, "add them or change data.split")
-        chosen = {part: [clip for clip in clips if canonical(clip.actor) in actors[part]] for part in PARTS}
+        chosen: dict[Part, list[Clip]] = {part: [] for part in PARTS}
+        for clip, speaker in zip(clips, speakers, strict=True):
+            if speaker in part_of:
+                chosen[part_of[speaker]].append(clip)
         test = [] if absent["test"] else chosen["test"]
         return Parts(chosen["train"], chosen["val"], test, absent["test"])
 
-    def _check_disjoint(self, actors: dict[Part, list[str]]) -> None:
-        for actor in natural(chain.from_iterable(actors.values())):
-            parts = [part for part in PARTS if actor in actors[part]]
-            if len(parts) > 1:
-                found = f"actor {actor} in {' and '.join(parts)}"
-                raise EmorecError("every actor in one part only", found, self.shared_actor_fix)
+    def _part_of_each(self, actors: dict[Part, list[str]]) -> dict[str, Part]:
+        """Actor -> its part, if each has one only."""
+        parts_of: dict[str, list[Part]] = {}
+        for part in PARTS:
+            for actor in dict.fromkeys(actors[part]):
+                parts_of.setdefault(actor, []).append(part)
+        if shared := natural(actor for actor, parts in parts_of.items() if len(parts) > 1):
+            found = f"actor {shared[0]} in {' and '.join(parts_of[shared[0]])}"
+            raise EmorecError("every actor in one part only", found, self.shared_actor_fix)
+        return {actor: parts[0] for actor, parts in parts_of.items()}
 
 
 def require_actors(clips: Sequence[Clip]) -> None:
@@ -94,12 +102,6 @@ def require_actors(clips: Sequence[Clip]) -> None:
     if without := [clip.id for clip in clips if not clip.actor]:
         found = f"none for {len(without)} of {len(clips)} clips, such as {without[0]}"
         raise EmorecError("an actor for every clip", found, "name the actors in data.corpus")
-
-
-def canonical(actor: int | str) -> str:
-    """Name an actor so that 1, "1" and "01" are one; names that are no numbers stay as they are."""
-    name = str(actor)
-    return str(int(name)) if name.isdecimal() else name
 
 
 def natural(actors: Iterable[str]) -> list[str]:

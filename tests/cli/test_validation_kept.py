@@ -14,10 +14,10 @@ import yaml
 
 from lightning_emorec import branch_logits, load_model
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.founded import confidence_of, restricted_model
 from lightning_emorec.inference import TrainedModel, datamodule_of, logits_of
 from lightning_emorec.part_logits import OWN, PartLogits
 from lightning_emorec.run_paths import logits_file
+from lightning_emorec.validated import confidence_of, restricted_model
 from tests.cli.conftest import Project, make_project
 
 VAL_ACTORS = ("4", "5")

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, FrontEnd
 from lightning_emorec.augment import SpeedPerturb
-from lightning_emorec.dataset import DrawSampler, FrontEnd, Sample, TrainingView, collate, content_of, labels
+from lightning_emorec.dataset import DrawSampler, Sample, TrainingView, collate, content_of, labels
 from lightning_emorec.types import UNLABELLED, Clip
 
 TASKS = {"emotion": ["calm", "angry"], "sex": ["female", "male"]}

@@ -34,7 +34,7 @@ class Fold:
         return [*self.parts.train, *self.parts.val]
 
 
-def outer_folds(folding: Folding, val_actors: int, clips: Sequence[Clip]) -> list[Fold]:
+def outer_folds(folding: Folding, val_actors: int | float, clips: Sequence[Clip]) -> list[Fold]:
     """The folds that test on each actor once.
 
     Raises:
@@ -79,7 +79,7 @@ def inner_folds(outer: Fold, count: int, val_actors: int) -> list[Fold]:
     return [_inner_fold(clips, index, count, val_actors) for index in range(count)]
 
 
-def _outer_fold(folding: Folding, index: int, val_actors: int, clips: Sequence[Clip]) -> Fold:
+def _outer_fold(folding: Folding, index: int, val_actors: int | float, clips: Sequence[Clip]) -> Fold:
     split: Split
     if isinstance(folding, int):
         init: dict[str, Any] = {"folds": folding, "fold": index, "val_actors": val_actors}

@@ -26,14 +26,14 @@ class Options:
         seeds: How many seeds, counted from the config's.
         inner: How many inner folds; 0 leaves out-of-fold fusion out.
         single: Branches without inner folds, which would take too long.
-        val_actors: Validation actors of an outer fold.
+        val_actors: Validation actors of an outer fold, or their share of its training actors.
     """
 
     folding: Folding = 5
     seeds: int = 1
     inner: int = 3
     single: list[str] = field(default_factory=list)
-    val_actors: int = 4
+    val_actors: int | float = 4
 
     def check(self, branches: Sequence[str]) -> None:
         """Refuse numbers out of range and unknown branches."""
@@ -144,7 +144,7 @@ class FoldJobFactory:
         names = [name for name in self.model.branches if name not in self.options.single]
         if not self.options.inner or len(self.model.branches) < 2 or not names:
             return {}
-        folds = inner_folds(outer, self.options.inner, self.options.val_actors)
+        folds = inner_folds(outer, self.options.inner, len(outer.parts.actors["val"]))
         described = [self.model.describe(fold.parts) for fold in folds]
         return {
             name: [self._inner_step(name, fold, seed, of) for fold, of in zip(folds, described, strict=True)]

@@ -31,13 +31,13 @@ class CrossvalResults(Results):
         folding: A published scheme, or the number of folds.
         inner: Number of inner folds; 0 where there are none.
         single: Branches that are too expensive for inner folds.
-        val_actors: Validation actors of each fold.
+        val_actors: Validation actors of each fold, or their share of its training actors.
     """
 
     folding: str | int = 0
     inner: int = 0
     single: list[str] = field(default_factory=list)
-    val_actors: int = 0
+    val_actors: int | float = 0
 
     @property
     def headline(self) -> list[str]:
@@ -54,7 +54,11 @@ class CrossvalResults(Results):
     @property
     def command(self) -> str:
         """What repeats it, in its folder."""
-        options = {"folds": self.folding, "seeds": len(self.seeds), "inner": self.inner}
+        options: dict[str, str | float] = {
+            "folds": self.folding,
+            "seeds": len(self.seeds),
+            "inner": self.inner,
+        }
         options |= {"single": ",".join(self.single)} if self.single else {}
         options["val_actors"] = self.val_actors
         given = " ".join(f"--{name} {value}" for name, value in options.items())

@@ -28,7 +28,7 @@ def crossval(
     seeds: int = 1,
     inner: int = 3,
     single: str = "",
-    val_actors: int = 4,
+    val_actors: int | float = 4,
     jobs: int = 1,
     only_fold: int | None = None,
     name: str | None = None,
@@ -49,7 +49,7 @@ def crossval(
             fusion rules are solved on; 0 leaves that out.
         single: Branches without inner folds, which would take too long, separated by commas: the rules are then
             solved on the clips of the validation actors, for which all branches have logits.
-        val_actors: Validation actors of each fold, taken from its training actors.
+        val_actors: Validation actors of each fold, taken from its training actors, or a share of these, such as 0.15.
         jobs: Folds at a time, each in a process of its own; with several GPUs they take turns on them.
         only_fold: Compute this fold only; a last call without it joins the folds.
         name: Of the folder of results; by default the config's name and the folds.

@@ -39,7 +39,7 @@ class DegradedAudio(AudioStore):
         run_seed: int,
         voices: Voices,
     ) -> None:
-        super().__init__(clean.folder, clean.rate_hz)
+        super().__init__(clean.folder, clean.rate_hz, clean.channel)
         self._clean = clean
         self._known = clean._known
         self._clips = {clip.path: clip for clip in clips}

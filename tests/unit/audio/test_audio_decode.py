@@ -35,9 +35,9 @@ def test_every_common_format_is_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
-    stereo = np.stack([np.full(100, 0.5), np.full(100, -0.25)], axis=1)
+    stereo = np.stack([np.full(100, 0.5), np.full(100, 0.25)], axis=1)
     soundfile.write(tmp_path / "a.wav", stereo, RATE_HZ, subtype="FLOAT")
-    np.testing.assert_array_equal(decode(tmp_path / "a.wav", RATE_HZ), np.full(100, 0.125, np.float32))
+    np.testing.assert_array_equal(decode(tmp_path / "a.wav", RATE_HZ), np.full(100, 0.375, np.float32))
 
 
 def test_audio_at_the_rate_asked_for_is_not_touched(tmp_path: Path) -> None:
@@ -136,6 +136,7 @@ def test_a_recording_below_8_khz_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_rate_below_8_khz_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(440), RATE_HZ)
     with pytest.raises(EmorecError, match=r"at least 8000 Hz; found 4000 Hz \(the rate asked for\)"):
         decode(tmp_path / "a.wav", 4000)
 

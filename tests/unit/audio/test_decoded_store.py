@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lightning_emorec.audio import AudioStore, decode, parallel, store
+from lightning_emorec.audio import AudioStore, decode, decode_and_note, parallel, store
 from lightning_emorec.errors import EmorecError
 
 RATE_HZ = 16_000
@@ -31,11 +31,11 @@ def entry_of(cache: Path, path: Path) -> Path:
 def count_decodings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     decoded: list[Path] = []
 
-    def counted(path: Path, rate_hz: int) -> Any:
+    def counted(path: Path, rate_hz: int, channel: int | None) -> Any:
         decoded.append(path)
-        return decode(path, rate_hz)
+        return decode_and_note(path, rate_hz, channel)
 
-    monkeypatch.setattr(store, "decode", counted)
+    monkeypatch.setattr(store, "decode_and_note", counted)
     return decoded
 
 
@@ -274,12 +274,12 @@ def test_more_files_than_the_threads_are_given_at_once_are_all_decoded(
 def test_an_interruption_keeps_what_was_decoded(
     paths: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(path: Path, rate_hz: int) -> Any:
+    def interrupted(path: Path, rate_hz: int, channel: int | None) -> Any:
         if path == paths[3]:
             raise KeyboardInterrupt
-        return decode(path, rate_hz)
+        return decode_and_note(path, rate_hz, channel)
 
-    monkeypatch.setattr(store, "decode", interrupted)
+    monkeypatch.setattr(store, "decode_and_note", interrupted)
     monkeypatch.setattr(parallel, "MOST_THREADS", 1)  # in order
     with pytest.raises(KeyboardInterrupt):
         AudioStore(cache, RATE_HZ).prepare(paths)

@@ -25,3 +25,13 @@ def test_an_entry_holds_any_loudness(tmp_path: Path, peak: float) -> None:
     np.testing.assert_allclose(
         entry.read_entry(tmp_path / "a.pcm", RATE_HZ), audio, atol=peak / 50_000 + 1e-40
     )
+
+
+@pytest.mark.parametrize("peak", [0.0, 1e-44, 1e-38, 1e-6, 0.3, 1e30])
+def test_audio_as_stored_is_what_an_entry_gives_back(tmp_path: Path, peak: float) -> None:
+    audio = (np.random.default_rng(0).uniform(-1, 1, 1001) * peak).astype(np.float32)
+    entry.write_entry(tmp_path / "a.pcm", audio, RATE_HZ)
+    read = entry.read_entry(tmp_path / "a.pcm", RATE_HZ)
+    stored = entry.as_stored(audio)
+    assert stored.dtype == read.dtype
+    assert stored.tobytes() == read.tobytes()

@@ -97,11 +97,11 @@ def test_tasks_cannot_be_changed_from_outside(folder):
     [
         (["path,speaker", "a.wav,Ann"], r"the column actor, emotion; found the columns path, speaker in"),
         ([HEADER, "a.wav,Ann,calm", "b.wav,Bo,sad"], r"emotion to be .* calm, angry.*'sad' in row 3"),
-        ([HEADER, "a.wav,,calm"], r"a value in the column actor; found none in row 2"),
+        ([HEADER, "a.wav,,calm"], r"a speaker in the column actor; found none in row 2"),
         ([HEADER, "a.wav,Ann,calm", "", "a.wav,Bo,calm"], r"'a\.wav' in rows 2 and 4"),
         ([HEADER, "a.wav,Ann"], r"3 values, as in the header; found 2 in row 2"),
         (["path,actor,emotion,actor", "a.wav,Ann,calm,Bo"], r"each column once; found actor twice"),
-        ([HEADER], r"at least one clip; found no rows"),
+        ([HEADER], r"at least one row; found no rows"),
     ],
 )
 def test_a_bad_csv_is_refused_with_its_row(folder, lines, message):
@@ -124,7 +124,7 @@ def test_a_line_that_is_no_json_object_is_refused(folder, line):
 
 def test_another_encoding_is_refused(folder):
     (folder / "clips.csv").write_bytes("path,actor,emotion\na.wav,Zoë,calm\n".encode("latin-1"))
-    with pytest.raises(EmorecError, match="a manifest in UTF-8"):
+    with pytest.raises(EmorecError, match="a table in UTF-8"):
         ManifestCorpus(str(folder / "clips.csv"), TASKS).clips()
 
 
@@ -136,7 +136,7 @@ def test_an_absent_manifest_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"path": "clips.xlsx"}, r"\.csv or \.jsonl; found clips\.xlsx"),
+        ({"path": "clips.xlsx"}, r"\.csv, \.tsv or \.jsonl; found clips\.xlsx"),
         ({"tasks": {}}, "at least one task"),
         ({"tasks": {"emotion": ["calm"]}}, "two or more different classes of emotion"),
         ({"tasks": {"emotion": ["calm", "calm"]}}, "two or more different classes of emotion"),

@@ -150,3 +150,10 @@ def test_a_file_without_the_columns_is_refused(root: Path) -> None:
 def test_a_negative_context_is_refused() -> None:
     with pytest.raises(EmorecError, match="context_turns of 0 or more; found -1"):
         Meld(context_turns=-1)
+
+
+def test_emotions_can_have_other_names_and_sentiments_stay(root: Path) -> None:
+    corpus = Meld(str(root), labels={"joy": "happy", "neutral": None})
+    assert corpus.tasks["emotion"] == ["happy", "sadness", "anger", "surprise", "fear", "disgust"]
+    assert corpus.tasks["sentiment"] == ["negative", "neutral", "positive"]
+    assert {clip.labels["emotion"] for clip in corpus.clips()} == {"happy", "surprise"}

@@ -95,3 +95,17 @@ def test_folders_of_actors_may_be_links(tmp_path):
     linked.mkdir()
     (linked / "Actor_01").symlink_to(clip.parent, target_is_directory=True)
     assert [clip.id for clip in Ravdess(str(linked)).clips()] == ["03-01-05-01-01-01-01"]
+
+
+def test_emotions_can_have_other_names_or_be_left_out(root):
+    add(root, "Actor_03/03-01-02-01-01-01-03.wav")  # calm
+    add(root, "Actor_03/03-01-08-01-01-01-03.wav")  # surprised
+    corpus = Ravdess(str(root), labels={"calm": "neutral", "surprised": None, "angry": "anger"})
+    assert corpus.tasks["emotion"] == ["neutral", "happy", "sad", "anger", "fearful", "disgust"]
+    assert [clip.labels["emotion"] for clip in corpus.clips()] == ["neutral", "anger"]
+    assert Ravdess(str(root)).tasks["emotion"][1] == "calm"
+
+
+def test_labels_of_an_emotion_that_there_is_not_are_refused(root):
+    with pytest.raises(EmorecError, match=r"labels of the emotions .*; found 'Calm' \(did you mean calm\?\)"):
+        Ravdess(str(root), labels={"Calm": "neutral"})

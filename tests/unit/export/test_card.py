@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.confidence import Confidence
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.export.card import Source, write_card
 from lightning_emorec.export.quantise import compared

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import AudioCnn, Branch, PublishedCnn, TranscriptGru, WhisperStatistics
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.export.check import check_clips, torch_answers
 from lightning_emorec.export.graph import ModelGraph, why_not
 from lightning_emorec.export.selection import Selection, one_view

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from lightning_emorec.audio import FrontEnd
 from lightning_emorec.audio.shape import loud_span
-from lightning_emorec.dataset import FrontEnd
 from lightning_emorec.export.spans import front_end, loud_spans
 
 RATE_HZ = 16000

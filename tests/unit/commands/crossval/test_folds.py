@@ -88,3 +88,9 @@ def test_too_few_actors_for_inner_folds_are_refused() -> None:
 def test_one_fold_is_refused() -> None:
     with pytest.raises(EmorecError, match="at least 2 folds"):
         outer_folds(1, 4, ravdess())
+
+
+def test_a_share_of_the_actors_validates_in_outer_folds() -> None:
+    outer = outer_folds(4, 0.25, ravdess())[0]
+    assert len(actors(outer.parts.val)) == round(0.25 * len(actors(outer.learned_from)))
+    assert outer.spec["init_args"]["val_actors"] == 0.25

@@ -1,0 +1,317 @@
+"""Emotion in recordings of any length, by a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from lightning_emorec.audio import Recording as AudioRecording
+from lightning_emorec.audio import as_stored, mono_blocks, open_recording
+from lightning_emorec.confidence import Confidence, Floats
+from lightning_emorec.errors import EmorecError
+from lightning_emorec.hashing import short_hash
+from lightning_emorec.recognition.embeddings import Embeddings
+from lightning_emorec.recognition.find_model import find_model, open_model
+from lightning_emorec.recognition.model import RecognitionModel, Waveform
+from lightning_emorec.recognition.options import Options
+from lightning_emorec.recognition.said import PIECE_S, Said
+from lightning_emorec.recognition.segment import NO_SPEECH, Segment
+from lightning_emorec.recognition.sources import Source, as_file, content_of
+from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
+from lightning_emorec.recognition.windows import (
+    Piece,
+    SpeechEnd,
+    Stretch,
+    Stretches,
+    Window,
+    Windower,
+    WindowPlan,
+)
+
+UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
+TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
+
+UNKNOWN = Confidence(temperature=1.0, scores=np.zeros(0), actors=0)
+"""Of a model without validation clips, and of a branch."""
+
+Row = dict[tuple[str, str], Floats]
+"""(kind, name) -> numbers of one waveform or of a stretch; empty without speech."""
+
+SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
+
+
+class Recognizer:
+    """Labels recordings with a trained model.
+
+        >>> recognizer = Recognizer.load("runs/fused")
+        >>> for segment in recognizer.segments("call.wav"):
+        ...     print(segment.start, segment.end, segment.label, segment.score)
+
+    Args:
+        model: What judges.
+        options: How.
+    """
+
+    def __init__(self, model: RecognitionModel, options: Options | None = None) -> None:
+        self.model = model
+        self.options = options or Options()
+        self.task, *others = model.tasks
+        if unknown := sorted(set(self.options.tasks) - set(others)):
+            expected = f"tasks among {', '.join(others)}" if others else "no --task: the model has one"
+            raise EmorecError(expected, ", ".join(unknown), "set --task")
+
+    @classmethod
+    def load(
+        cls,
+        ckpt: str | None = None,
+        options: Options | None = None,
+        *,
+        runs: str | Path = "runs",
+        text: bool = True,
+        device: str | None = None,
+        threads: int | None = None,
+        offline: bool = False,
+    ) -> Recognizer:
+        """Load a model.
+
+        Args:
+            ckpt: A run's name or folder, a checkpoint, the folder of an export, or `hf:USER/REPO[@REVISION]`; None
+                means the newest finished run.
+            options: How to judge.
+            runs: Folder of all runs.
+            text: False leaves out the branches that read text.
+            device: Of a checkpoint; None means a GPU where there is one.
+            threads: That the model computes with.
+            offline: Take from the hub only what is here already.
+
+        Raises:
+            EmorecError: There is no such model, or it cannot be loaded.
+        """
+        return cls(open_model(find_model(ckpt, Path(runs), offline), text, device, threads), options)
+
+    @property
+    def label(self) -> str:
+        """Name of the model, with the begin of the digest of its weights."""
+        return f"{self.model.name}@{self.model.digest[:8]}"
+
+    @property
+    def digest(self) -> str:
+        """Of the model and of the options: with that of a recording, it settles a result."""
+        return short_hash([self.model.digest, self.model.reads_text, asdict(self.options)])
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of any result must know."""
+        confidence = self.model.confidence.get(self.task)
+        notes = [SYNTHETIC] if self.model.synthetic else []
+        if confidence is None:
+            notes.append(UNCALIBRATED)
+        elif confidence.is_nominal(self.options.coverage):
+            notes.append(f"coverage {self.options.coverage:g} is nominal; {confidence.actors} actors")
+        return notes
+
+    def predict(
+        self,
+        source: str | Path | BinaryIO | NDArray[np.floating],
+        rate_hz: int | None = None,
+        text: str | None = None,
+    ) -> list[Segment]:
+        """The segments of a recording: one, unless it is longer than `whole_s`.
+
+        Args:
+            source: A file's path, an open binary file, or (time,) or (time, channels) samples.
+            rate_hz: Of samples.
+            text: What is said, where it is known; else it is transcribed if the model reads text.
+
+        Raises:
+            EmorecError: The recording cannot be read.
+        """
+        return list(self.segments(source, rate_hz, text))
+
+    def segments(
+        self,
+        source: str | Path | BinaryIO | NDArray[np.floating],
+        rate_hz: int | None = None,
+        text: str | None = None,
+    ) -> Iterator[Segment]:
+        """As `predict`, each segment as soon as it is known."""
+        if isinstance(source, str | Path):
+            yield from self.judge(Source(str(source), Path(source), text=text))
+        else:
+            yield from self.judge(Source("", source, rate_hz, text=text))
+
+    def judge(self, source: Source, embeddings: Embeddings | None = None) -> Iterator[Segment]:
+        """Label a recording, or a stretch of it.
+
+        Args:
+            source: The recording.
+            embeddings: Takes those of each segment.
+
+        Raises:
+            EmorecError: The recording cannot be read.
+        """
+        audio = (
+            as_file(source.audio, source.rate_hz) if isinstance(source.audio, np.ndarray) else source.audio
+        )
+        if self.options.channel != "each":
+            with open_recording(audio, self.options.channel, source.name) as recording:
+                yield from self._judge(source, recording, source.speaker, embeddings)
+            return
+        with open_recording(audio, None, source.name) as recording:
+            channels = recording.channels
+        for number in range(channels):
+            with open_recording(audio, number, source.name) as recording:
+                yield from self._judge(source, recording, f"channel {number}", embeddings)
+
+    def _judge(
+        self, source: Source, recording: AudioRecording, speaker: str, embeddings: Embeddings | None
+    ) -> Iterator[Segment]:
+        """Label one channel: whole, or in segments if it is long."""
+        begun: list[Waveform] = []
+        blocks = _cut(mono_blocks(recording, RATE_HZ), source, RATE_HZ)
+        for block in blocks:
+            begun.append(block)
+            if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
+                yield from self._segments(source, speaker, chain(begun, blocks), embeddings)
+                return
+        if self.model.rate_hz != RATE_HZ:
+            begun = list(_cut(mono_blocks(recording, self.model.rate_hz), source, self.model.rate_hz))
+        if not begun:
+            found = f"none of {source.name} between {source.start or 0:g} s and {source.end} s"
+            raise EmorecError("samples to judge", found, "correct start and end")
+        waveform = as_stored(np.concatenate(begun))
+        text = source.text
+        if text is None and self.model.transcribes:
+            (text,) = self.model.transcribe([waveform])
+        (row,) = self._rows([waveform], [text], content_of(source), embeddings is not None)
+        end = len(waveform) / self.model.rate_hz
+        yield self._segment(source, (0.0, end), speaker, row, text, embeddings)
+
+    def _segments(
+        self, source: Source, speaker: str, blocks: Iterable[Waveform], embeddings: Embeddings | None
+    ) -> Iterator[Segment]:
+        """Label a long channel over its speech, each segment as soon as it is known."""
+        options, content = self.options, content_of(source)
+        transcribes = self.model.transcribes and source.text is None
+        plan = WindowPlan(options.window_s, options.step_s, options.min_s, PIECE_S if transcribes else None)
+        windower, stretches, said = Windower(plan, self._speech), Stretches(plan), Said(source.text)
+        keys: list[tuple[str, str]] = []
+        sizes: list[int] = []
+
+        def told(found: Iterable[Stretch]) -> Iterator[Segment]:
+            for of in found:
+                values = [] if of.probabilities is None else np.split(of.probabilities, np.cumsum(sizes)[:-1])
+                row = dict(zip(keys, values, strict=True)) if of.probabilities is not None else {}
+                text = said.between(of.start, of.end) if row and self.model.reads_text else None
+                yield self._segment(source, (of.start, of.end), speaker, row, text, embeddings)
+
+        for block in chain(blocks, [None]):
+            events = windower.close() if block is None else windower.feed(block)
+            pieces = [event for event in events if isinstance(event, Piece)]
+            if pieces:
+                said.add(pieces, self.model.transcribe([self._at_rate(piece.samples) for piece in pieces]))
+            windows = [event for event in events if isinstance(event, Window)]
+            texts = [said.between(window.start, window.end) for window in windows]
+            samples = [self._at_rate(window.samples) for window in windows]
+            rows = iter(self._rows(samples, texts, content, embeddings is not None) if windows else [])
+            for event in events:
+                if isinstance(event, Window):
+                    row = next(rows)
+                    keys, sizes = list(row), [len(values) for values in row.values()]
+                    yield from told(stretches.add(event, np.concatenate(list(row.values()))))
+                elif isinstance(event, SpeechEnd):
+                    yield from told(stretches.end_speech(event))
+        yield from told(stretches.close(windower.duration))
+
+    @cached_property
+    def _speech(self) -> SpeechModel:
+        return load_speech_model(self.model.speech_weights)
+
+    def _at_rate(self, samples: Waveform) -> Waveform:
+        """Samples at 16 kHz at the rate of the model."""
+        if self.model.rate_hz == RATE_HZ:
+            return samples
+        return np.asarray(soxr.resample(samples, RATE_HZ, self.model.rate_hz), np.float32)
+
+    def _rows(
+        self, waveforms: Sequence[Waveform], texts: Sequence[str | None], content: str, embeddings: bool
+    ) -> list[Row]:
+        """What is to be told of each waveform: probabilities of tasks and branches, and embeddings."""
+        known = [text for text in texts if text is not None]
+        given = known if self.model.reads_text and len(known) == len(texts) else None
+        answer = self.model.judge(waveforms, given, embeddings, [content] * len(waveforms))
+        tasks = [self.task, *self.options.tasks]
+        columns = {
+            (TASK, task): answer.confidence.get(task, UNKNOWN).probabilities(answer.logits[task])
+            for task in tasks
+        }
+        if self.options.branches:
+            columns |= {
+                (BRANCH, name): UNKNOWN.probabilities(logits[self.task])
+                for name, logits in answer.branches.items()
+            }
+        columns |= {(EMBEDDING, name): rows.astype(np.float64) for name, rows in answer.embeddings.items()}
+        return [{key: values[place] for key, values in columns.items()} for place in range(len(waveforms))]
+
+    def _segment(
+        self,
+        source: Source,
+        span: tuple[float, float],
+        speaker: str,
+        row: Row,
+        text: str | None,
+        embeddings: Embeddings | None,
+    ) -> Segment:
+        """The segment of a span in s, from the begin of what is judged."""
+        start, end = ((source.start or 0.0) + at for at in span)
+        about = Segment(
+            source.name, start, end, NO_SPEECH, speaker=speaker, model=self.label, version=self.model.version
+        )
+        about = replace(about, notes=self.notes, text=text)
+        if not row:
+            return about
+        probabilities = row[TASK, self.task]
+        classes = self.model.tasks[self.task]
+        best = int(probabilities.argmax())
+        known = self.model.confidence.get(self.task)
+        inside = (
+            [] if known is None else known.sets(probabilities[None], self.options.coverage)[0].nonzero()[0]
+        )
+        chosen = sorted(inside, key=lambda place: -probabilities[place])
+        if embeddings is not None:
+            embeddings.add(about, {name: values for (kind, name), values in row.items() if kind == EMBEDDING})
+        return replace(
+            about,
+            label=classes[best],
+            score=float(probabilities[best]),
+            probabilities=_named(classes, probabilities),
+            set=[classes[place] for place in chosen],
+            certain=None if known is None else len(chosen) == 1,
+            branches={name: _named(classes, of) for (kind, name), of in row.items() if kind == BRANCH},
+            tasks={task: _named(self.model.tasks[task], row[TASK, task]) for task in self.options.tasks},
+        )
+
+
+def _named(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
+    return dict(zip(classes, map(float, probabilities), strict=True))
+
+
+def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:
+    """The samples between a source's start and end; reading stops at its end."""
+    at, first = 0, round((source.start or 0.0) * rate_hz)
+    last = None if source.end is None else round(source.end * rate_hz)
+    for block in blocks:
+        kept = block[max(0, first - at) : None if last is None else max(0, last - at)]
+        at += len(block)
+        if len(kept):
+            yield kept
+        if last is not None and at >= last:
+            return
