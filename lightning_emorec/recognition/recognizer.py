@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
@@ -150,17 +151,16 @@ class Recognizer:
         Raises:
             EmorecError: The recording cannot be read.
         """
-        audio = (
-            as_file(source.audio, source.rate_hz) if isinstance(source.audio, np.ndarray) else source.audio
-        )
+        if isinstance(source.audio, np.ndarray):
+            source = replace(source, audio=as_file(source.audio, source.rate_hz))
         if self.options.channel != "each":
-            with open_recording(audio, self.options.channel, source.name) as recording:
+            with _opened(source, self.options.channel) as recording:
                 yield from self._judge(source, recording, source.speaker, embeddings)
             return
-        with open_recording(audio, None, source.name) as recording:
+        with _opened(source, None) as recording:
             channels = recording.channels
         for number in range(channels):
-            with open_recording(audio, number, source.name) as recording:
+            with _opened(source, number) as recording:
                 yield from self._judge(source, recording, f"channel {number}", embeddings)
 
     def _judge(
@@ -251,6 +251,17 @@ class Recognizer:
         if embeddings is not None:
             embeddings.add(about, judged.embeddings())
         return told(about, judged, self.model.tasks, self.options)
+
+
+@contextmanager
+def _opened(source: Source, channel: int | None) -> Iterator[AudioRecording]:
+    """A source's recording, from its start; a file in memory may be opened several times."""
+    assert not isinstance(source.audio, np.ndarray)
+    start = 0 if isinstance(source.audio, Path) or not source.audio.seekable() else source.audio.tell()
+    with open_recording(source.audio, channel, source.name or None) as recording:
+        yield recording
+    if not isinstance(source.audio, Path) and source.audio.seekable():
+        source.audio.seek(start)
 
 
 def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:
