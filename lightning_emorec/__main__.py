@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from difflib import get_close_matches
@@ -56,11 +57,6 @@ VERBS = {
         "compare finished runs, with intervals and paired tests",
         "demo demo-2",
     ),
-    "export": Verb(
-        f"{_COMMANDS}.export:export",
-        "write a trained model as one ONNX file with its card",
-        "demo exported",
-    ),
     "stress": Verb(
         f"{_COMMANDS}.stress:stress",
         "score a finished run on degraded audio",
@@ -70,6 +66,11 @@ VERBS = {
         f"{_COMMANDS}.sweep.verb:sweep",
         "search hyper-parameters as a W&B sweep file says, without an account",
         "sweeps/audio_cnn.yaml --trials 20",
+    ),
+    "export": Verb(
+        f"{_COMMANDS}.export:export",
+        "write a trained model as one ONNX file with its card",
+        "demo exported",
     ),
     "predict": Verb(
         f"{_COMMANDS}.predict:predict",
@@ -99,7 +100,7 @@ def main(args: list[str] | None = None) -> object:
 
     Raises:
         SystemExit: After one line on stderr. Status 2 for what the user can correct, 130 after Ctrl-C, 143 after
-            SIGTERM, 138 after SIGUSR1.
+            SIGTERM, 138 after SIGUSR1, 141 where nobody reads the output any more.
     """
     args = sys.argv[1:] if args is None else args
     if not args or args[0] in ("-h", "--help"):
@@ -112,6 +113,9 @@ def main(args: list[str] | None = None) -> object:
     with stopped_by(*STOPS):
         try:
             return _run(args)
+        except BrokenPipeError:  # whoever read the output, as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python flushes it at the end
+            raise SystemExit(128 + signal.SIGPIPE) from None
         except BaseException as error:
             if (ending := line_and_status(error)) is None:
                 raise
@@ -176,8 +180,19 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
         many = "+" if first.default is first.empty else "*"
         parser.add_argument(first.name, nargs=many, type=str, metavar=first.name.upper())
     parser.add_function_arguments(function, as_positional=True, skip=words)
-    given = parser.parse_args([SHORT.get(arg, arg) for arg in args])
+    switches = {f"--{flag}" for flag, kind in get_type_hints(function).items() if kind is bool}
+    given = parser.parse_args(with_values([SHORT.get(arg, arg) for arg in args], switches))
     return function(**vars(parser.instantiate(given)))
+
+
+def with_values(args: list[str], switches: set[str]) -> list[str]:
+    """Arguments in which a switch that stands alone, as `--branches`, has the value that jsonargparse wants."""
+    following = [*args[1:], ""]
+    return [
+        word
+        for arg, after in zip(args, following, strict=True)
+        for word in ([arg, "true"] if arg in switches and after not in ("true", "false") else [arg])
+    ]
 
 
 def _log_to_terminal() -> None:

@@ -42,7 +42,7 @@ def predict(
     min_s: float = 0.5,
     coverage: float = 0.9,
     branches: bool = False,
-    task: Sequence[str] = (),
+    task: str | None = None,
     top_k: int | None = None,
     text: str | None = None,
     no_text: bool = False,
@@ -78,7 +78,7 @@ def predict(
         min_s: Speech shorter than this in s is not judged.
         coverage: Share of clips whose right class the sets of classes shall hold.
         branches: Tell what each branch finds, too.
-        task: Further tasks to tell of; sex, for one, is inferred of a person, so none by default.
+        task: Further tasks to tell of, with commas between; sex, for one, is inferred of a person: none by default.
         top_k: Tell only so many of the most probable classes.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
@@ -98,7 +98,8 @@ def predict(
         expected = "one recording with --text"
         raise EmorecError(expected, f"{len(sources)}", "give texts in a column of --list")
     sources = [replace(source, text=text) for source in sources] if text is not None else sources
-    options = Options(whole_s, window_s, step_s, min_s, coverage, branches, tuple(task), channel)
+    tasks = tuple(task.split(",")) if task else ()
+    options = Options(whole_s, window_s, step_s, min_s, coverage, branches, tasks, channel)
     recognizer = Recognizer.load(
         ckpt, options, runs=runs, text=not no_text, device=device, threads=threads, offline=offline
     )

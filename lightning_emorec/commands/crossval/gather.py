@@ -153,7 +153,8 @@ def _confidence(
         return None
     part = known.get(chosen.name)
     if chosen.kind == "rule":
-        fitted = FittedRules({chosen.name: rules[chosen.name]}, [task], dict.fromkeys(names, True))
+        tasks = list(known[names[0]].logits)
+        fitted = FittedRules({chosen.name: rules[chosen.name]}, tasks, dict.fromkeys(names, True))
         part = out_of_actor(fitted, chosen.name, known, actors)
     return None if part is None else found_confidence(part, task, actors)
 

@@ -12,7 +12,7 @@ from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.prediction_sets import prediction_sets
 from lightning_emorec.evaluation.results import Fold, Results, System
 from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.types import Clip
+from lightning_emorec.types import UNLABELLED, Clip
 
 MODEL = System("M", "model")
 SCORES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.65, 0.65])
@@ -21,7 +21,7 @@ SCORES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.65, 0.65])
 
 def results(confidence: Confidence | None) -> Results:
     p = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.5, 0.5]])
-    part = PartLogits(list("abcd"), {"mood": p.log()}, {"mood": torch.tensor([0, 1, 1, -1])})
+    part = PartLogits(list("abcd"), {"mood": p.log()}, {"mood": torch.tensor([0, 1, 1, UNLABELLED])})
     fold = Fold({MODEL: {"test": part}}, {"train": [], "val": [], "test": ["1", "2"]}, confidence=confidence)
     clips = {name: Clip(name, actor, None) for name, actor in zip("abcd", "1122", strict=True)}
     return Results("run", {"mood": ["up", "down"]}, clips, [fold], MODEL)
