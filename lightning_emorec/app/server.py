@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
 
 from lightning_emorec.app.examples import make_examples
 from lightning_emorec.app.page import Judge, build_page, theme
@@ -42,7 +42,9 @@ def serve(judge: Judge, host: str, port: int, most_bytes: int, examples: Path) -
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @outer.middleware("http")
-    async def _only_from_here(request: Request, proceed: RequestResponseEndpoint) -> Response:
+    async def _only_from_here(
+        request: Request, proceed: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
         response = await proceed(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response

@@ -139,22 +139,6 @@ def test_a_port_that_is_taken_is_told_in_one_line(
     assert f"127.0.0.1:{port}" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_recording_goes_when_its_visitor_sends_another_one(page: Page, recordings: Path) -> None:
-    from lightning_emorec.app.uploads import Uploads
-
-    uploads = Uploads(page.kept)
-    held = []
-    for name in ("angry.wav", "happy.wav"):
-        file = page.kept / name / name
-        file.parent.mkdir()
-        file.write_bytes((recordings / name).read_bytes())
-        held.append(file)
-        uploads.arrived("visitor", str(file))
-    assert [file.exists() for file in held] == [False, True]
-    uploads.arrived("visitor", None)
-    assert not held[1].exists()
-
-
 def upload(page: Page, path: Path) -> None:
     """Send a recording without asking anything."""
     with path.open("rb") as file:
