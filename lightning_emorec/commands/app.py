@@ -57,7 +57,7 @@ def app(
     if find_spec("gradio") is None:
         fix = "pip install 'lightning-emorec[app]'"
         raise UnavailableError("the package gradio", "it is not installed", fix)
-    if max_minutes <= 0 or max_mb <= 0:
+    if not (max_minutes > 0 and max_mb > 0):
         found = f"max_minutes {max_minutes:g}, max_mb {max_mb}"
         raise EmorecError("positive limits", found, "set --max_minutes and --max_mb")
     if host not in HERE:

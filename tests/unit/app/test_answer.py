@@ -35,8 +35,8 @@ def answered(*segments: Segment) -> tuple[str, str]:
 
 
 def test_what_is_not_certain_is_told_with_its_set() -> None:
-    html, text = answered(segment(0, 2, "calm", "sad"))
-    assert "Not certain: calm or sad" in text
+    html, text = answered(segment(0, 2, "calm", "sad", "angry"))
+    assert "Not certain: calm, sad or angry" in text
     assert "striped: not certain" in text
     assert "doubt" in html
 
@@ -61,6 +61,12 @@ def test_a_long_recording_is_told_by_shares_of_its_speech() -> None:
     assert "Shares of 0:08.0 of speech. Certain in 75 % of it" in text
     assert "0:16.0–0:18.0 angry 60 % sad, calm" in text
     assert "0:06.0–0:16.0 no speech" in text
+
+
+def test_shares_that_are_mostly_guesses_are_told_as_such() -> None:
+    _, text = answered(segment(0, 6, "calm", "sad"), segment(6, 8, NO_SPEECH))
+    assert "Mostly not certain: calm 100 %" in text
+    assert "Nowhere certain" in text
 
 
 def test_silence_has_no_label() -> None:
