@@ -14,6 +14,9 @@ from tests.conftest import TONES_HZ
 
 WIDTHS_PX = [360, 1280]
 FILE = "#recording input[type=file]"
+TIMEOUT_MS = 120_000
+"""For a machine that does much else."""
+
 READY = "#label:not([disabled])"
 
 CUT = """() => [...document.querySelectorAll('.notice *, .intro *, .examples *, #label, #answer *')]
@@ -57,12 +60,13 @@ def view(browser: Any, page: Page) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(viewport={"width": width_px, "height": 800}, color_scheme=theme)
         opened.append(context)
         tab = context.new_page()
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(TIMEOUT_MS)
         tab.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or ""))
         tab.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
         tab.on("pageerror", lambda error: told.append(str(error)))
         tab.goto(page.url)
         tab.wait_for_selector("#label")
+        tab.wait_for_selector(FILE, state="attached")
         return tab
 
     yield open_view
@@ -115,6 +119,7 @@ def test_what_is_no_recording_is_told_in_one_line(
     (tmp_path / "empty.wav").touch()
     with browser.new_context() as context:  # the player reports these files on the console
         tab = context.new_page()
+        tab.set_default_timeout(TIMEOUT_MS)
         tab.goto(page.url)
         tab.wait_for_selector("#label")
         told = answer_to(tab, tmp_path / name).inner_text()
@@ -182,6 +187,6 @@ def reach(tab: Any, text: str) -> None:
     """Press Tab until a control with a text has the focus."""
     for _ in range(40):
         tab.keyboard.press("Tab")
-        if text in tab.evaluate("(document.activeElement || {}).innerText || ''"):
+        if text in tab.evaluate("document.querySelector('button:focus')?.innerText || ''"):
             return
     raise AssertionError(f"Tab never reaches {text}")

@@ -17,6 +17,9 @@ from lightning_emorec.__main__ import main
 from tests.app.conftest import Page, serving
 from tests.cli.conftest import Project
 
+PATIENCE_S = 120.0
+"""For a machine that does much else."""
+
 
 @pytest.fixture
 def ask(page: Page) -> Callable[[Path], Any]:
@@ -80,11 +83,13 @@ def test_what_is_no_recording_is_refused_in_one_line_and_removed(
 @pytest.mark.parametrize("named", ["/etc/hostname", "http://127.0.0.1:9/call.wav"])
 def test_files_of_this_machine_and_addresses_are_refused(page: Page, named: str) -> None:
     given = {"data": [{"path": named, "meta": {"_type": "gradio.FileData"}}, ""]}
-    asked = httpx.post(f"{page.url}/gradio_api/call/predict", json=given).json()["event_id"]
-    answer = httpx.get(f"{page.url}/gradio_api/call/predict/{asked}").text
+    asked = httpx.post(f"{page.url}/gradio_api/call/predict", json=given, timeout=PATIENCE_S).json()[
+        "event_id"
+    ]
+    answer = httpx.get(f"{page.url}/gradio_api/call/predict/{asked}", timeout=PATIENCE_S).text
     assert answer.startswith("event: error")
     assert "cannot be read" not in answer
-    assert httpx.get(f"{page.url}/gradio_api/file=/etc/hostname").status_code == 403
+    assert httpx.get(f"{page.url}/gradio_api/file=/etc/hostname", timeout=PATIENCE_S).status_code == 403
 
 
 def test_recordings_that_are_too_long_or_too_large_are_refused(
@@ -109,7 +114,7 @@ def test_a_signal_ends_the_page_and_removes_what_it_kept(
         upload(page, recordings / "angry.wav")
         assert page.uploads() == ["angry.wav"]
         page.process.send_signal(number)
-        assert page.process.wait(timeout=30) == status
+        assert page.process.wait(timeout=PATIENCE_S) == status
         assert [path.name for path in page.kept.iterdir()] == ["starting"]
 
 
@@ -142,7 +147,9 @@ def test_a_port_that_is_taken_is_told_in_one_line(
 def upload(page: Page, path: Path) -> None:
     """Send a recording without asking anything."""
     with path.open("rb") as file:
-        httpx.post(f"{page.url}/gradio_api/upload", files={"files": (path.name, file)}).raise_for_status()
+        httpx.post(
+            f"{page.url}/gradio_api/upload", files={"files": (path.name, file)}, timeout=PATIENCE_S
+        ).raise_for_status()
     deadline = time.monotonic() + 10
     while path.name not in page.uploads() and time.monotonic() < deadline:
         time.sleep(0.05)
