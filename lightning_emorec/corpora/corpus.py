@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from lightning_emorec.types import Clip, Tasks
 
@@ -15,7 +14,7 @@ class Corpus(ABC):
     `clips` lists what is there.
     """
 
-    synthetic: ClassVar[bool] = False
+    synthetic: bool = False
     """Whether the audio is generated: reports and tables then say SYNTHETIC."""
 
     @property

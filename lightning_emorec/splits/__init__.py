@@ -4,6 +4,7 @@ from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
 from lightning_emorec.splits.class_coverage import check_classes
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
+from lightning_emorec.splits.leave_corpus_out import LeaveCorpusOut
 from lightning_emorec.splits.merge_validation import UnvalidatedParts, WithoutValidation
 from lightning_emorec.splits.predefined import Published
 from lightning_emorec.splits.split import PARTS, Parts, Split
@@ -14,6 +15,7 @@ __all__ = [
     "ActorLists",
     "Folds",
     "KFold",
+    "LeaveCorpusOut",
     "Parts",
     "Published",
     "Scheme",

@@ -12,7 +12,15 @@ import pytest
 import yaml
 
 from lightning_emorec import corpora
-from lightning_emorec.corpora import Corpus, ManifestCorpus, Meld, Ravdess, Synthetic
+from lightning_emorec.corpora import (
+    Corpus,
+    JoinedCorpora,
+    ManifestCorpus,
+    Meld,
+    NamedFiles,
+    Ravdess,
+    Synthetic,
+)
 from lightning_emorec.corpora.naming import RavdessName
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "corpus"
@@ -48,13 +56,30 @@ def build_meld(root: Path) -> Corpus:
     return Meld(str(root), audio=str(root))
 
 
+def build_named_files(root: Path) -> Corpus:
+    for name in ("1/up.wav", "1/down.wav", "2/up.wav"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    return NamedFiles(str(root), r"(?P<actor>\d)/(?P<mood>up|down)\.wav", {"mood": ["up", "down"]})
+
+
+def build_joined(root: Path) -> Corpus:
+    corpora = {}
+    for name, build in {"one": build_named_files, "two": build_manifest}.items():
+        (root / name).mkdir()
+        corpora[name] = build(root / name)
+    return JoinedCorpora(corpora)
+
+
 def build_synthetic(root: Path) -> Corpus:
     return Synthetic(str(root), actors=2, repetitions=1)
 
 
 BUILD: dict[str, Callable[[Path], Corpus]] = {
+    "JoinedCorpora": build_joined,
     "ManifestCorpus": build_manifest,
     "Meld": build_meld,
+    "NamedFiles": build_named_files,
     "Ravdess": build_ravdess,
     "Synthetic": build_synthetic,
 }
@@ -112,15 +137,17 @@ def test_clips_cannot_be_changed(corpus):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_has_a_config_of_its_own_that_constructs_it_without_touching_the_disk(name, tmp_path, monkeypatch):
-    (config,) = [
-        path for path in CONFIGS.glob("*.yaml") if yaml.safe_load(path.read_text())["class_path"] == name
-    ]
+def test_it_has_a_config(name):
+    assert name in [yaml.safe_load(path.read_text())["class_path"] for path in CONFIGS.glob("*.yaml")]
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_config_constructs_its_corpus_without_touching_the_disk(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--corpus", type=Corpus, sub_configs=True)
     built = parser.instantiate(parser.parse_args([f"--corpus={config}"])).corpus
-    assert type(built) is getattr(corpora, name)
+    assert type(built) is getattr(corpora, yaml.safe_load(config.read_text())["class_path"])
     assert built.tasks
     assert not list(tmp_path.iterdir())
 
