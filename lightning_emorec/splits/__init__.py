@@ -2,6 +2,7 @@
 
 from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
+from lightning_emorec.splits.all_tested import AllTested, TestedParts
 from lightning_emorec.splits.class_coverage import check_classes
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
 from lightning_emorec.splits.leave_corpus_out import LeaveCorpusOut
@@ -13,6 +14,7 @@ __all__ = [
     "PARTS",
     "TEST_ACTORS",
     "ActorLists",
+    "AllTested",
     "Folds",
     "KFold",
     "LeaveCorpusOut",
@@ -20,6 +22,7 @@ __all__ = [
     "Published",
     "Scheme",
     "Split",
+    "TestedParts",
     "UnvalidatedParts",
     "WithoutValidation",
     "canonical",

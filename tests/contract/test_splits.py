@@ -13,6 +13,7 @@ import lightning_emorec.splits as splits
 from lightning_emorec.splits import (
     PARTS,
     ActorLists,
+    AllTested,
     Folds,
     KFold,
     LeaveCorpusOut,
@@ -55,7 +56,10 @@ def split(request: pytest.FixtureRequest) -> Split:
 def test_every_exported_split_is_tried() -> None:
     exported = [getattr(splits, name) for name in splits.__all__]
     classes = {kind for kind in exported if inspect.isclass(kind) and issubclass(kind, Split)}
-    own = {LeaveCorpusOut}  # its actors have names of corpora: tests/unit/corpora/test_joined.py
+    own = {
+        AllTested,
+        LeaveCorpusOut,
+    }  # one has one part, the other's actors name their corpus: tests/unit/corpora
     assert {kind for kind in classes if not inspect.isabstract(kind)} == CASES.keys() | own
 
 
