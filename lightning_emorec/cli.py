@@ -102,7 +102,8 @@ class EmorecCLI(LightningCLI):
                 data = datamodule_of(plain["data"])
                 given = {**corpus["init_args"], "corpus": config.data.corpus}
                 init_args = Namespace(**given)  # type: ignore[no-untyped-call]
-                config.data.corpus = Namespace(class_path=corpus["class_path"], init_args=init_args)
+                config.data.corpus = Namespace(class_path=corpus["class_path"])  # type: ignore[no-untyped-call]
+                config.data.corpus.init_args = init_args
         self.plain = plain
         self.plan = agreed_plan(partial(self._decide, data), self.command.plan, self.held)
         steps.place_checkpoints(config.checkpoint, self.plan.folder, data)
