@@ -122,7 +122,9 @@ def _load(root: Path) -> Database:
     try:
         from audformat import Database
     except ImportError as error:
-        raise UnavailableError("the package audformat", str(error), "pip install audformat") from error
+        raise UnavailableError(
+            "the package audformat", str(error), "pip install 'lightning-emorec[corpora]'"
+        ) from error
     if not (root / "db.yaml").is_file():
         raise EmorecError("a database of audformat", f"no file {root / 'db.yaml'}", "set --data.corpus.root")
     return Database.load(str(root))

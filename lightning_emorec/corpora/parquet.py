@@ -163,7 +163,9 @@ def _open(file: Path) -> ParquetFile:
         from pyarrow import ArrowInvalid
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
-        raise UnavailableError("the package pyarrow", str(error), "pip install pyarrow") from error
+        raise UnavailableError(
+            "the package pyarrow", str(error), "pip install 'lightning-emorec[corpora]'"
+        ) from error
     try:
         return ParquetFile(file)
     except (OSError, ArrowInvalid) as error:
