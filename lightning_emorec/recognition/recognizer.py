@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ import soxr
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import Recording as AudioRecording
-from lightning_emorec.audio import as_stored, mono_blocks, open_recording
+from lightning_emorec.audio import as_stored, decode, mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.embeddings import Embeddings
@@ -25,7 +25,7 @@ from lightning_emorec.recognition.model import RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source, as_file, content_of
+from lightning_emorec.recognition.sources import Source, as_file, content_of, duration_of
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -38,6 +38,9 @@ from lightning_emorec.recognition.windows import (
 )
 
 UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
+LONGEST_KEPT_S = 2 * 3600
+"""Recordings up to this length are kept in memory while stretches of them are judged: 64 kB a second."""
+
 SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
 
 
@@ -168,7 +171,7 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """Label one channel: whole, or in segments if it is long."""
         begun: list[Waveform] = []
-        blocks = _cut(mono_blocks(recording, RATE_HZ), source, RATE_HZ)
+        blocks = _cut(_blocks(source, recording), source, RATE_HZ)
         for block in blocks:
             begun.append(block)
             if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
@@ -262,6 +265,22 @@ def _opened(source: Source, channel: int | None) -> Iterator[AudioRecording]:
         yield recording
     if not isinstance(source.audio, Path) and source.audio.seekable():
         source.audio.seek(start)
+
+
+def _blocks(source: Source, recording: AudioRecording) -> Iterator[Waveform]:
+    """(time,) blocks at 16 kHz. Many stretches of one file are cut from one decoding of it."""
+    path = source.audio
+    if (source.start is None and source.end is None) or not isinstance(path, Path):
+        return mono_blocks(recording, RATE_HZ)
+    length = duration_of(Source(source.name, path))
+    if length is None or length > LONGEST_KEPT_S:
+        return mono_blocks(recording, RATE_HZ)
+    return iter([_decoded(path, path.stat().st_mtime_ns, recording.channel)])
+
+
+@lru_cache(maxsize=1)
+def _decoded(path: Path, mtime_ns: int, channel: int | None) -> Waveform:  # noqa: ARG001 - the time is part of the key
+    return decode(path, RATE_HZ, channel)
 
 
 def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:
