@@ -197,6 +197,8 @@ class RunResults(Results):
         across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
             the others.
         skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
+        judged_by: Of a model that is judged on the tasks and classes it shares with the corpus: which, and what is not
+            judged; else empty.
         refits: Branch name, or that of the run itself -> `folder` and `epochs` of its refit.
     """
 
@@ -207,6 +209,7 @@ class RunResults(Results):
     texts: dict[str, str] = field(default_factory=dict)
     across_actors: dict[str, dict[str, float]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    judged_by: dict[str, Any] = field(default_factory=dict)
     refits: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
