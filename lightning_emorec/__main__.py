@@ -10,7 +10,7 @@ import sys
 import warnings
 from difflib import get_close_matches
 from importlib import import_module
-from inspect import signature
+from inspect import getdoc, signature
 from typing import Any, NamedTuple, get_type_hints
 
 from lightning_emorec import __doc__ as package_summary
@@ -163,7 +163,9 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
     What follows `--` is its parameter `fit_args`: arguments of the `fit`s that the verb starts. A first parameter that
     is a list of texts takes words, at least one if it is required, as in `compare RUN RUN`.
     """
-    from jsonargparse import ArgumentParser
+    from argparse import RawDescriptionHelpFormatter
+
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
     if not verb.shared:
         from lightning_emorec.distributed.launch import refuse_other_ranks
@@ -173,7 +175,14 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
         cut = args.index("--")
         args = [*args[:cut], "--fit_args", json.dumps(args[cut + 1 :])]
     function = _imported(verb.function)
-    parser = ArgumentParser(prog=f"{command_name()} {name}")
+    description = (getdoc(function) or "").partition("\n\nArgs:")[0]
+
+    class Formatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
+        """The defaults of arguments, and paragraphs as the docstring has them."""
+
+    parser = ArgumentParser(
+        prog=f"{command_name()} {name}", description=description, formatter_class=Formatter
+    )
     first = next(iter(signature(function).parameters.values()))
     words: set[str | int] = {first.name} if get_type_hints(function)[first.name] == list[str] else set()
     if words:

@@ -71,20 +71,20 @@ def predict(
             from standard input.
         format: Of the results; by default as the suffix of --output says, else table.
         output: File, or folder for one file a recording.
-        per: One result a segment, or one a recording with the labels' shares.
+        per: One result a segment, or one a recording with the mean probabilities of its speech.
         whole_s: Recordings up to this length in s are judged whole.
         window_s: Length of the windows over longer recordings in s.
         step_s: From window to window, and the length of a segment, in s.
-        min_s: Speech shorter than this in s is not judged.
+        min_s: In longer recordings, speech shorter than this in s is not judged.
         coverage: Share of clips whose right class the sets of classes shall hold.
         branches: Tell what each branch finds, too.
         task: Further tasks to tell of, with commas between; sex, for one, is inferred of a person: none by default.
-        top_k: Tell only so many of the most probable classes.
+        top_k: Tell only so many of the most probable emotions; branches and further tasks keep all.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
         channel: Take this one, counted from 0, or each as a speaker; by default channels are mixed.
-        embeddings: An .npz file for the embeddings of each segment.
-        device: Such as cpu or cuda:0; by default a GPU where there is one.
+        embeddings: An .npz file for the embeddings of each segment, by a checkpoint; an export has none.
+        device: Such as cpu or cuda:0, for a checkpoint; by default a GPU where there is one.
         threads: That the model computes with.
         offline: Reach for no hub.
         dry_run: Only tell what would be done: recordings, hours, and an estimate of the time.

@@ -59,7 +59,7 @@ class Journal:
         """Make one journal of all, if every recording has been tried by some process.
 
         Args:
-            wanted: Digests of all recordings; others are dropped.
+            wanted: Digests of all recordings; what was found of others is kept too.
 
         Returns:
             Whether this has been done: else other processes are still at work.
@@ -69,14 +69,13 @@ class Journal:
             self._open = None
         if self._file is None:
             return True
-        with closing(lock(self._file.with_name(f".{self._file.name}.lock"))):
+        with closing(lock(self._file.with_name(f"{self._file.name}.lock"))):
             self._found = self._read()
             whole = all(digest in self._found or digest in self._failed for digest in wanted)
             if whole:
-                kept = [digest for digest in dict.fromkeys(wanted) if digest in self._found]
                 lines = (
-                    _line({"digest": digest, "segments": [asdict(of) for of in self._found[digest]]})
-                    for digest in kept
+                    _line({"digest": digest, "segments": [asdict(segment) for segment in segments]})
+                    for digest, segments in self._found.items()
                 )
                 write_atomically(self._file, "".join(lines))
                 for part in self._parts():

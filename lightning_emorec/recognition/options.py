@@ -17,7 +17,7 @@ class Options:
         whole_s: Recordings up to this length, in s, are judged whole; longer ones in windows over their speech.
         window_s: Length of a window in s.
         step_s: From the begin of a window to that of the next in s.
-        min_s: Speech shorter than this, in s, is not judged.
+        min_s: Speech in longer recordings that is shorter than this, in s, is not judged.
         coverage: Share of clips whose right class the prediction sets shall hold.
         branches: Give the probabilities of each branch too.
         tasks: Further tasks to give probabilities of; None of them by default, for sex is inferred of a person.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lightning_emorec.audio import Recording as AudioRecording
 from lightning_emorec.audio import as_stored, decode, mono_blocks, open_recording
+from lightning_emorec.audio.decode import SILENCE_PEAK
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.embeddings import Embeddings
@@ -183,12 +184,15 @@ class Recognizer:
             found = f"none of {source.name} between {source.start or 0:g} s and {source.end} s"
             raise EmorecError("samples to judge", found, "correct start and end")
         waveform = as_stored(np.concatenate(begun))
+        end = len(waveform) / self.model.rate_hz
+        if np.abs(waveform).max() <= SILENCE_PEAK:
+            yield self._segment(source, (0.0, end), speaker, None, None, embeddings)
+            return
         text = source.text
         if text is None and self.model.transcribes:
             (text,) = self.model.transcribe([waveform])
         content = content_of(source)
         (judged,) = judgements(self.model, self.options, [waveform], [text], content, embeddings is not None)
-        end = len(waveform) / self.model.rate_hz
         yield self._segment(source, (0.0, end), speaker, judged, text, embeddings)
 
     def _segments(

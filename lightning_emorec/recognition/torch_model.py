@@ -50,7 +50,7 @@ class TorchModel(RecognitionModel):
         trained = load_model(checkpoint)
         config = yaml.safe_load(trained.config) or {}
         folder = trained.checkpoint.resolve().parent.parent
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _device(device)
         self.name = str(config.get("name") or folder.name)
         self.version = begun_by(folder)
         self.digest = sha256(trained.checkpoint)
@@ -184,6 +184,21 @@ class _Waveforms(AudioStore):
     def load(self, path: Path) -> Waveform:
         """(time,) samples."""
         return self.waveforms[int(path.name)]
+
+
+def _device(asked: torch.device | str | None) -> torch.device:
+    """The device that is asked for, or a GPU where there is one.
+
+    Raises:
+        EmorecError: There is no such device.
+    """
+    if asked is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.zeros(1, device=asked).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise EmorecError("a device that is here", f"{asked} ({reason})", "set --device cpu") from error
 
 
 def _is_text(feature: Feature) -> bool:
