@@ -1,4 +1,4 @@
-"""What a checkpoint holds beside its weights, and whether it fits the run that is to use it."""
+"""Metadata of a checkpoint: its config and hyper-parameters, and whether they match the current run."""
 
 from __future__ import annotations
 
@@ -12,27 +12,21 @@ from lightning_emorec.inference import RUN_CONFIG, read_checkpoint
 from lightning_emorec.types import Tasks
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")
-"""What a config's `trainer` says of where it was trained, not of the model."""
+"""Keys in a config's `trainer` that describe the machine, not the model."""
 
 
 def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The `model` section of a config for the model in a checkpoint, as `LightningCLI` makes it of hyper-parameters."""
+    """The `model` section of a config, from a checkpoint's hyper-parameters in the way of `LightningCLI`."""
     given = {key: value for key, value in checkpoint["hyper_parameters"].items() if key != "_instantiator"}
     class_path = given.pop("_class_path", None)
     return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
 
 
 def check_checkpoint(verb: str, ckpt_path: str | None, model: dict[str, Any], tasks: Tasks) -> None:
-    """Check that `--ckpt_path` fits what a command is to do with it.
-
-    Args:
-        verb: `fit` trains the checkpoint further, `validate` and `test` evaluate it.
-        ckpt_path: Its file.
-        model: The config's.
-        tasks: Of the corpus.
+    """Check that `--ckpt_path` matches the config's model for `fit`, and the corpus's tasks for `validate` and `test`.
 
     Raises:
-        EmorecError: It does not fit.
+        EmorecError: It does not match.
     """
     if verb == "fit":
         refuse_other_hyperparameters(ckpt_path, model)
@@ -41,10 +35,9 @@ def check_checkpoint(verb: str, ckpt_path: str | None, model: dict[str, Any], ta
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
-    """Check that a checkpoint to be trained further was made with the hyper-parameters that the config asks for.
+    """Check that a checkpoint to be trained further has the hyper-parameters of the config.
 
-    Raises:
-        EmorecError: They differ; Lightning would take the checkpoint's optimiser and the config's model.
+    Otherwise Lightning would combine the checkpoint's optimiser state with the config's model.
     """
     if ckpt_path in (None, "last"):
         return
@@ -59,11 +52,7 @@ def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -
 
 
 def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
-    """Check that a model is judged on the tasks, and the order of classes, that it was trained for.
-
-    Raises:
-        EmorecError: There is no checkpoint, or the corpus has other tasks.
-    """
+    """Check that a model is evaluated on the tasks, and the order of classes, that it was trained on."""
     if ckpt_path is None:
         raise EmorecError("a checkpoint to judge", "none", "add --ckpt_path FILE")
     trained = read_checkpoint(ckpt_path)["hyper_parameters"]["tasks"]
@@ -73,12 +62,9 @@ def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
 
 
 def config_to_judge(file: str) -> dict[str, Any]:
-    """The run config inside a checkpoint, by which `validate` and `test` need no other.
+    """The run config in a checkpoint, for `validate` and `test` without --config.
 
-    All but where it was trained: a model from eight GPUs is judged on whatever is here.
-
-    Raises:
-        EmorecError: The checkpoint cannot be read, or holds no config.
+    Without `PLACE`: a model that was trained on eight GPUs is evaluated on the devices of this machine.
     """
     checkpoint = read_checkpoint(file)
     if RUN_CONFIG not in checkpoint:

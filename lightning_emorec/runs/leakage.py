@@ -1,4 +1,4 @@
-"""Checks for test speech that a model has seen: known training data of pretrained weights, shared recordings."""
+"""Checks for leakage: pretrained weights that were trained on the corpus, and recordings in two parts."""
 
 from __future__ import annotations
 
@@ -26,17 +26,12 @@ TRAINED_ON: dict[str, tuple[str, ...]] = {
         "emotion2vec/emotion2vec_plus_large",
     ),
 }
-"""Class of a corpus -> pretrained models that were trained on it according to their authors (model cards; for
-emotion2vec+ the EmoBox collection, which holds both)."""
+"""Corpus class -> pretrained models that were trained on it according to their authors (model cards; for emotion2vec+
+the EmoBox collection, which contains both)."""
 
 
 def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
-    """A sentence for each pretrained model in a config that is known to have been trained on its corpus.
-
-    Args:
-        model: `model` of a run's config, branches inlined.
-        corpus: `data.corpus` of the same.
-    """
+    """A warning for each pretrained model in a config's `model` that is known to have been trained on its corpus."""
     name = corpus["class_path"].rpartition(".")[2]
     known = {listed.lower(): listed for listed in TRAINED_ON.get(name, ())}
     found = dict.fromkeys(known[text.lower()] for text in _texts(model) if text.lower() in known)
@@ -59,11 +54,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:
-    """Look for files with the same content in two parts: a clip seen in training tests nothing.
-
-    Raises:
-        EmorecError: There is one.
-    """
+    """Check that no file with the same content is in two parts."""
     part_of = {clip.id: part for part in PARTS for clip in getattr(parts, part)}
     audible = with_audio(parts.clips)
     first: dict[str, Clip] = {}  # digest -> the first clip that has it

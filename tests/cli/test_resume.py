@@ -107,4 +107,4 @@ def test_last_with_nothing_to_go_on_from_is_an_error(
 ) -> None:
     with pytest.raises(SystemExit):
         project.run("fit", "--config", project.config("text"), "--ckpt_path", "last")
-    assert "expected a checkpoint to go on from" in capsys.readouterr().err
+    assert "expected a checkpoint to resume from" in capsys.readouterr().err

@@ -58,7 +58,7 @@ def test_an_unfinished_run_of_another_version_is_left_as_it_is_with_one_line(
     with caplog.at_level(logging.WARNING):
         assert claim(tmp_path, "a") == tmp_path / "fused-2"
     (line,) = caplog.messages
-    assert line.startswith(f"{old} was begun by version 0.1.0, and this is version {__version__}: it is left")
+    assert line.startswith(f"{old} was begun by version 0.1.0 and is not resumed by version {__version__}: ")
     assert {path.name: path.read_text() for path in old.iterdir() if path.name != "lock"} == {
         "fingerprint": "of version 0.1.0"
     }
