@@ -34,27 +34,29 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
         "--test_after_fit",
         type=bool,
         default=True,
-        help="Test once, after every choice, where the clips are there.",
+        help="Test the best checkpoint once, after all choices, if the corpus has the test clips.",
     )
     parser.add_argument(
         "--score_training",
         type=bool,
         default=False,
-        help="Score the training clips too, as they are: what the model fits better than it generalises.",
+        help="Score the training clips too, without augmentation, to show overfitting.",
     )
     parser.add_argument(
         "--refit",
         type=bool,
         default=False,
-        help="When all is chosen, train on training and validation actors, for the chosen number of epochs.",
+        help="After all choices, train again on training and validation actors, for the chosen number of epochs.",
     )
     parser.add_argument(
         "--branch_jobs",
         type=int,
         default=1,
-        help="How many of the branches that a fusion lacks are trained at a time.",
+        help="Number of missing branches of a fusion to train at a time.",
     )
-    parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
+    parser.add_argument(
+        "--resolve_to", type=str | None, help="Write the resolved config to this file, and exit."
+    )
     parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
     defaults = {"filename": "best", "mode": "max", "enable_version_counter": False}
     parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
@@ -94,7 +96,7 @@ def read_command_line(args: Sequence[str]) -> CommandLine:
             continue
         text = value if equals else next(rest, None)
         if text is None:
-            raise EmorecError(f"{flag}=VALUE", "no value", "add one")
+            raise EmorecError(f"{flag}=VALUE", "no value", f"add a value to {flag}")
         if transform:
             line.transforms[flag[transform.end() :]] = yaml.safe_load(text)
         elif flag == PLAN:

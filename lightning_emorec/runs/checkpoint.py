@@ -54,7 +54,7 @@ def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -
 def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
     """Check that a model is evaluated on the tasks, and the order of classes, that it was trained on."""
     if ckpt_path is None:
-        raise EmorecError("a checkpoint to judge", "none", "add --ckpt_path FILE")
+        raise EmorecError("a checkpoint to evaluate", "none", "add --ckpt_path FILE")
     trained = read_checkpoint(ckpt_path)["hyper_parameters"]["tasks"]
     if trained != tasks:
         expected = f"the tasks that the model was trained for, {trained}"

@@ -36,8 +36,7 @@ def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) 
     known = {listed.lower(): listed for listed in TRAINED_ON.get(name, ())}
     found = dict.fromkeys(known[text.lower()] for text in _texts(model) if text.lower() in known)
     return [
-        f"{listed} was trained on {name}, test actors included: its figures here say nothing about speakers never "
-        "heard"
+        f"{listed} was trained on {name}, test actors included: its scores here do not apply to unseen speakers"
         for listed in found
     ]
 

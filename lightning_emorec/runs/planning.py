@@ -61,7 +61,7 @@ def plan_fit(
         config["refit"] and branches is None and coordinator is not None
     ):  # the process group ends before the refit begins
         expected = "one process where --refit is set for a single model"
-        found = "several, of which only the first would train the refit"
+        found = "several processes, of which only the first would train the refit"
         fix = "start one process (--trainer.devices N makes the others), or fuse this one branch"
         raise EmorecError(expected, found, fix)
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
@@ -82,7 +82,9 @@ def plan_evaluation(config: Config, verb: str, held: ExitStack) -> RunPlan:
     """Claim the folder of a `test` or `validate` run; `held` receives its lock."""
     warnings = _check(config)
     if verb == "validate" and config["refit"] and "branches" in config["model"]["init_args"]:
-        warnings.append("the branches were refitted on these actors too: speakers never heard are harder")
+        warnings.append(
+            "the branches were refitted on these actors too: expect lower scores on unseen speakers"
+        )
     return RunPlan(open_folder(config, f"{config['name']}-{verb}", uuid.uuid4().hex, held), warnings=warnings)
 
 

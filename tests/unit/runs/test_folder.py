@@ -94,7 +94,7 @@ def test_branches_of_another_version_are_named_once_until_this_version_has_its_o
     assert line.startswith(f"{tmp_path / 'gru-aaaaaaaaaaaaaaaa'} (and 1 more) was trained by version 0.1.0")
 
 
-def test_a_file_in_the_place_of_the_runs_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_runs_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     with pytest.raises(EmorecError, match=r"a folder for runs that can be written; found .*runs"):
         claim(tmp_path / "runs", "a")
