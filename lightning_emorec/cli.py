@@ -1,4 +1,4 @@
-"""`fit`, `validate` and `test` through LightningCLI: its parser, branch configs inlined, the hand-over to `runs`."""
+"""`fit`, `validate` and `test` on LightningCLI: argument parsing, inlined branch configs, calls into `runs`."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ from lightning_emorec.runs.train_branches import branch_run
 class EmorecCLI(LightningCLI):
     """LightningCLI with run folders, inlined branch configs and results at the end.
 
-    Args:
-        command: The command line.
-        held: Gets the lock on the run folder, for as long as the command runs.
+    `held` receives the lock on the run folder, and is closed when the command ends.
     """
 
     def __init__(self, command: CommandLine, held: ExitStack) -> None:
@@ -65,12 +63,12 @@ class EmorecCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """LightningCLI's without `predict`, which is a verb of our own, on files."""
+        """LightningCLI's without `predict`, a verb of this package that takes audio files."""
         verbs = LightningCLI.subcommands()
         return {verb: verbs[verb] for verb in ("fit", "validate", "test")}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Name and place of the run, what is saved, and the links between data, seed and model."""
+        """Add the flags of a run, and the links between data, seed and model."""
         add_run_arguments(parser)
         parser.link_arguments("data.tasks", "model.init_args.tasks", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
@@ -83,7 +81,7 @@ class EmorecCLI(LightningCLI):
             data.augment = override_transforms(data.augment, self.command.transforms)
 
     def before_instantiate_classes(self) -> None:
-        """Decide what the run will do, or take over what another process decided."""
+        """Make the plan of the run, or read the plan of another process."""
         config = self.config[self.subcommand]
         if self.subcommand == "fit":
             self._inline_branches(config)
@@ -96,7 +94,7 @@ class EmorecCLI(LightningCLI):
         if self.subcommand == "fit":
             refuse_other_hyperparameters(config.ckpt_path, plain["model"])
         else:
-            config.verbose = False  # our table shows the scores
+            config.verbose = False  # the result table shows the scores
             if corpus := corpus_to_judge_on(config.ckpt_path, plain["data"]["corpus"], data.tasks):
                 plain["data"]["corpus"] = corpus
                 data = datamodule_of(plain["data"])
@@ -119,7 +117,7 @@ class EmorecCLI(LightningCLI):
         return plan_fit(self.plain, data, self.held, coordinator)
 
     def after_instantiate_classes(self) -> None:
-        """Give a fusion its branches; go on from the last epoch where there is one; solve in one process."""
+        """Load a fusion's branches, find the checkpoint to resume from, compute the features of a closed-form model."""
         model = cast(Branch, self.model)
         if isinstance(model, FusionModule) and self.plan.branches:
             model.use_trained(self.plan.branches)
@@ -134,7 +132,7 @@ class EmorecCLI(LightningCLI):
             )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The trainer, with our logger, checkpoint writer and config callback."""
+        """The trainer, with the loggers, callbacks and plugins of this package."""
         given = self._get(self.config_init, "trainer")
         parts = steps.trainer_parts(given, self.plain, self.plan.folder, self.held)
         trainer = super().instantiate_trainer(**parts, **kwargs)
@@ -142,7 +140,7 @@ class EmorecCLI(LightningCLI):
         return trainer
 
     def before_fit(self) -> None:
-        """End the time of preparation; that of branches is stated by itself."""
+        """End the stage `prepare`, without the time spent on branches."""
         self.clock.end_of("prepare", without=self.plan.seconds.get("branches", 0.0))
 
     def fit(self, model: Branch, datamodule: EmotionDataModule, **arguments: Any) -> None:
@@ -150,7 +148,7 @@ class EmorecCLI(LightningCLI):
         steps.train_or_solve(self.trainer, model, datamodule, **arguments)
 
     def after_fit(self) -> None:
-        """Evaluate the best checkpoint; decide on its refit."""
+        """Evaluate the best checkpoint, and plan its refit."""
         data = cast(EmotionDataModule, self.datamodule)
         self.clock.end_of("fit", without=data.prepared_s)
         self.clock.seconds["prepare"] += data.prepared_s
@@ -176,7 +174,7 @@ class EmorecCLI(LightningCLI):
             finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers, done=done)
 
     def _inline_branches(self, config: Namespace) -> None:
-        """Replace paths of branch configs by their contents, as the run folder must repeat the run by itself."""
+        """Replace paths of branch configs by their contents, so that config.yaml alone repeats the run."""
         fusion_args = config.model.init_args
         if (branches := fusion_args.get("branches")) is None:
             return
@@ -195,7 +193,7 @@ class EmorecCLI(LightningCLI):
         return cast(dict[str, Any], yaml.safe_load(text))
 
     def _parse_ckpt_path(self) -> None:
-        """A checkpoint says what the model is when it is judged; when it is trained further, the config does."""
+        """Take the model from the checkpoint to `validate` or `test`; `fit` takes it from the config."""
         verb = self.config.subcommand
         if verb != "fit" and (file := self.config[verb].ckpt_path) is not None:
             model = {verb: {"model": model_of(read_checkpoint(file))}}
@@ -203,7 +201,7 @@ class EmorecCLI(LightningCLI):
 
 
 def run(args: list[str]) -> EmorecCLI:
-    """Run `fit`, `validate` or `test`, and return what it made."""
+    """Run `fit`, `validate` or `test`, and return its CLI object."""
     with ExitStack() as held:
         cli = EmorecCLI(read_command_line(args), held)
         leave_group()

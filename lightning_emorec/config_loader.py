@@ -1,4 +1,4 @@
-"""How jsonargparse reads YAML once this module is imported: texts that stand for something else are replaced."""
+"""Importing this module makes jsonargparse replace installed paths and old class paths in YAML."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from lightning_emorec.installation import installed_path
 from lightning_emorec.renamed import current_class_path
 
 REPLACEMENTS: tuple[Callable[[str], str], ...] = (installed_path, current_class_path)
-"""Each is given every text in a config, keys apart, and returns another or the same."""
+"""Functions applied to every string value of a config."""
 
 _load = get_loader("yaml")
 
 
 def load_config(text: str) -> Any:
-    """The content of a YAML text, as jsonargparse's own loader reads it, after `REPLACEMENTS`."""
+    """Parse YAML with jsonargparse's loader, and apply `REPLACEMENTS`."""
     return replaced(_load(text))
 
 
 def replaced(value: Any, by: Sequence[Callable[[str], str]] = REPLACEMENTS) -> Any:
-    """Plain values with other texts, at any depth."""
+    """Plain values with the replacements applied to every string, at any depth."""
     if isinstance(value, dict):
         return {key: replaced(item, by) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Errors that end as one line for the user, and the exit status of each."""
+"""Errors that are reported to the user in one line, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 import signal
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""`OSError.errno` of a write without room: on the disk, in a quota, or in the largest file that is allowed."""
+"""`OSError.errno` of a write that exceeds the disk, a quota or the allowed file size."""
 
-_WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")  # torch's report that a process of a loader is gone
+_WORKER_DIED = re.compile(r"DataLoader worker \(pid.*")  # torch's message for a killed worker process
 
-# The end of the traceback into which torch turns an error of ours in a process of a loader; its type is lost.
+# The last line of torch's message for an EmorecError in a worker process; torch loses the type of the error.
 _WORKER_FAILED = re.compile(r"(?:Emorec|Unavailable)Error: (expected .*)")
 
 _CONTINUE = "run the same command again to go on from what is done"
@@ -21,9 +21,9 @@ class EmorecError(Exception):
     """A mistake that the user can correct, reported in one line.
 
     Args:
-        expected: What would have been right, e.g. `"a readable audio file"`.
-        found: What there was instead, naming the file, clip, actor or key.
-        fix: What to do, naming the flag or key.
+        expected: What is required, e.g. `"a readable audio file"`.
+        found: What was found instead, with the name of the file, clip, actor or key.
+        fix: What to do, with the name of the flag or key.
     """
 
     def __init__(self, expected: str, found: str, fix: str) -> None:
@@ -33,20 +33,16 @@ class EmorecError(Exception):
         self.fix = fix
 
     def __reduce__(self) -> tuple[type[EmorecError], tuple[str, str, str]]:
-        """Survive pickling, so that an error in a loader's worker keeps its type."""
+        """Support pickling, so that an error in a worker process keeps its type."""
         return type(self), (self.expected, self.found, self.fix)
 
 
 class UnavailableError(EmorecError):
-    """A pretrained part or an optional package that cannot be had here; `missing_branch: skip` catches it."""
+    """Pretrained weights or an optional package are not available; `missing_branch: skip` leaves the branch out."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that asks this process to end; whatever cleans up after Ctrl-C does so after this too.
-
-    Args:
-        which: The signal.
-    """
+    """A signal to stop this process; a KeyboardInterrupt, so that the cleanup is the same as after Ctrl-C."""
 
     def __init__(self, which: signal.Signals) -> None:
         super().__init__(which)
@@ -54,13 +50,13 @@ class Stopped(KeyboardInterrupt):
 
 
 def line_and_status(error: BaseException) -> tuple[str, int] | None:
-    """What ends the process: the line on stderr, and the exit status.
+    """The line on stderr and the exit status for an error that ends the process.
 
     Returns:
-        Status 2 for what the user can correct, 128 and the signal's number after a signal; None for a fault of the
-        program, whose traceback is wanted.
+        Status 2 for an error that the user can correct, 128 + the signal's number after a signal; None for a bug,
+        which is shown with its traceback.
     """
-    if isinstance(error, SystemExit):  # Lightning's, in place of Ctrl-C's
+    if isinstance(error, SystemExit):  # raised by Lightning after Ctrl-C
         cause = error.__context__
         return line_and_status(cause) if isinstance(cause, KeyboardInterrupt) else None
     if isinstance(error, Stopped):
@@ -72,7 +68,7 @@ def line_and_status(error: BaseException) -> tuple[str, int] | None:
 
 
 def _correctable(error: BaseException) -> str | None:
-    """What was expected and found, if the user can correct the error."""
+    """The message of an error that the user can correct."""
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         where = f" for {error.filename}" if error.filename else ""
         return f"expected free space on the disk; found none{where}; free some and {_CONTINUE}"
@@ -81,6 +77,6 @@ def _correctable(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and (died := _WORKER_DIED.search(str(error))):
         fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {_CONTINUE}"
         return f"expected every data.workers process to stay alive; found {died[0].strip()}; {fix}"
-    # The parser wraps what a constructor raises into its own error.
+    # jsonargparse wraps the exception of a constructor.
     ours = error.__cause__ if isinstance(error, ValueError) else error
     return str(ours) if isinstance(ours, EmorecError) else None

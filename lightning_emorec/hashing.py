@@ -11,9 +11,7 @@ from pathlib import Path
 def short_hash(content: object, digits: int = 16) -> str:
     """The first hexadecimal digits of the SHA-256 of bytes, or of plain values as JSON with sorted keys.
 
-    Args:
-        content: Bytes, or plain values; others among them count by their text.
-        digits: Of the hash.
+    Values that JSON does not support are converted by `str`.
     """
     if not isinstance(content, bytes):
         content = json.dumps(content, sort_keys=True, default=str).encode()
@@ -27,11 +25,11 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file, computed once a process as long as size and time stay the same."""
+    """Hexadecimal digest of a file, cached in this process until its size or modification time changes."""
     stat = path.stat()
-    return _remembered(path, stat.st_size, stat.st_mtime_ns)
+    return _cached_sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _remembered(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - size and time are part of the key
+def _cached_sha256(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - size and time are part of the key
     return sha256_of(path)

@@ -1,4 +1,4 @@
-"""What an installation brings along: the name of its command, and the configs and sweep files."""
+"""The installed command name, configs and sweep files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 FOLDERS = ("configs/", "sweeps/")
-"""How the path of a file that is installed with the package begins."""
+"""Relative folders of the files that are installed with the package."""
 
 _PACKAGE = Path(__file__).parent
-# A wheel holds the folders inside the package; in a clone they are beside it.
+# In a wheel the folders are inside the package; in a clone they are beside it.
 _ROOT = _PACKAGE if (_PACKAGE / FOLDERS[0]).is_dir() else _PACKAGE.parent
 
 _WRITTEN = "--resolve_to"  # the one flag whose value is a YAML file to write
@@ -22,14 +22,10 @@ def command_name() -> str:
 
 
 def installed_path(text: str) -> str:
-    """The path of an installed config or sweep file, if `text` names one and there is no such file here.
+    """The absolute path of an installed config or sweep file if `text` is its relative path; else the unchanged text.
 
-    Args:
-        text: Any value. A relative path is sought in the working directory, which is the folder of the YAML file
-            while jsonargparse reads one.
-
-    Returns:
-        An absolute path, or else the unchanged text.
+    A file in the working directory takes precedence; while jsonargparse reads a YAML file, that is the folder of the
+    YAML file.
     """
     if not (text.startswith(FOLDERS) and text.endswith(".yaml")) or Path(text).exists():
         return text
@@ -38,9 +34,9 @@ def installed_path(text: str) -> str:
 
 
 def with_installed_paths(args: list[str]) -> list[str]:
-    """A command line with `installed_path` of each VALUE and of each --flag=VALUE.
+    """A command line with `installed_path` applied to each VALUE and each --flag=VALUE.
 
-    What follows `--` stays as it is: arguments of other processes, each of which does the same.
+    Arguments after `--` are not changed: they are for child processes, which apply this function themselves.
     """
     cut = args.index("--") if "--" in args else len(args)
     before = ["", *args]

@@ -1,7 +1,7 @@
-"""File locks that end with the processes that hold them: a killed process leaves none behind.
+"""Advisory file locks (`flock`), which the system releases when a process exits or is killed.
 
-They are advisory (`flock`), and hold between machines that share the disk. A child process that inherits the descriptor
-(`Popen(pass_fds=[lock.fileno()])`) holds the lock too, until it ends.
+They work between machines that share the disk. A child process that inherits the descriptor
+(`Popen(pass_fds=[lock.fileno()])`) holds the lock too, until it exits.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from typing import IO
 log = logging.getLogger(__name__)
 
 Lock = IO[str]
-"""An open file; closing it releases the lock in this process. A context manager, as every file is."""
+"""An open file, and so a context manager; closing it releases the lock of this process."""
 
 
 def try_lock(file: Path) -> Lock | None:
-    """Lock a file, which is created with its folder; None if another process holds it.
-
-    Raises:
-        OSError: The file cannot be created.
-    """
+    """Create a file (and its folder) and lock it; None if another process holds the lock."""
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.open("w", encoding="utf8")
     try:
@@ -34,14 +30,10 @@ def try_lock(file: Path) -> Lock | None:
 
 
 def lock(file: Path) -> Lock:
-    """Lock a file, which is created with its folder; waits while another process holds it.
-
-    Raises:
-        OSError: The file cannot be created.
-    """
+    """Create a file (and its folder) and lock it; waits while another process holds the lock."""
     if (held := try_lock(file)) is not None:
         return held
-    log.warning("another process holds %s: waiting for it", file)
+    log.warning("waiting for the lock %s, which another process holds", file)
     waiting = file.open("w", encoding="utf8")
     fcntl.flock(waiting, fcntl.LOCK_EX)
     return waiting

@@ -1,4 +1,4 @@
-"""Nested configs by dotted keys, such as `model.init_args.lr`."""
+"""Access to nested configs by dotted keys, such as `model.init_args.lr`."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def override(config: Mapping[str, Any], dotted: Mapping[str, Any]) -> dict[str, 
 
 
 def as_yaml(config: Mapping[str, Any]) -> str:
-    """A config of plain values as YAML, its keys in their order."""
+    """A config of plain values as YAML, in the order of its keys."""
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""The progress bar of everything that takes a while, on stderr."""
+"""The progress bar of all commands, on stderr."""
 
 from __future__ import annotations
 
@@ -20,13 +20,9 @@ Item = TypeVar("Item")
 
 
 def progress_bar(count: ProgressColumn | None = None, show: bool = True) -> Progress:
-    """A bar with a description, a count, the time spent and the time left; a context manager.
+    """A bar with a description, a count (by default as `3/20`), elapsed and remaining time; a context manager.
 
-    On a terminal it disappears when it is done; in a log its last state stays.
-
-    Args:
-        count: What is counted; by default items, as in `3/20`.
-        show: False draws nothing.
+    On a terminal the finished bar disappears; in a log its last state stays.
     """
     console = Console(stderr=True)
     return Progress(
@@ -42,6 +38,6 @@ def progress_bar(count: ProgressColumn | None = None, show: bool = True) -> Prog
 
 
 def track(items: Sequence[Item], description: str) -> Iterator[Item]:
-    """Yield the items, and show how many have been taken."""
+    """Yield the items, and show how many have been processed."""
     with progress_bar() as progress:
         yield from progress.track(items, description=description)

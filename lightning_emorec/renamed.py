@@ -1,4 +1,4 @@
-"""Class paths of earlier versions, which configs and checkpoints may still name."""
+"""Class paths of earlier versions, which configs and checkpoints may still contain."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ RENAMED = {
     "lightning_emorec.training.csv_logger.MetricsCsv": "lightning_emorec.loggers.metrics_csv.MetricsCsv",
     "lightning_emorec.training.wandb_run.WandbRun": "lightning_emorec.loggers.WandbRun",
 }
-"""Old class path -> that of today. A class with a new name needs a row for its short name too."""
+"""Old class path -> current class path. A class with a new name needs a row for its short name too."""
 
 
 def current_class_path(text: str) -> str:
-    """The class path of today, if `text` is one of an earlier version; else the unchanged text."""
+    """The current class path if `text` is one of an earlier version; else the unchanged text."""
     return RENAMED.get(text, text)
 
 
 def with_current_class_paths(args: list[str]) -> list[str]:
-    """A command line with `current_class_path` of each VALUE and of each --flag=VALUE."""
+    """A command line with `current_class_path` applied to each VALUE and each --flag=VALUE."""
     return ["".join(map(current_class_path, arg.rpartition("="))) for arg in args]

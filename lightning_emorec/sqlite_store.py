@@ -1,4 +1,4 @@
-"""SQLite files that several processes share, on a network disk too, and that can be made anew."""
+"""SQLite files of caches: shared by several processes, also on a network disk, and rebuilt when damaged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 120.0
-"""How long to wait for another process's write: it takes milliseconds, but a network disk may stall."""
+"""Timeout for the write of another process: a write takes milliseconds, but a network disk may stall."""
 
 
 def connect(path: Path, table: str) -> sqlite3.Connection:
-    """Open a file, made with its folder, and its table.
+    """Open or create a file, and execute `table`, a CREATE TABLE IF NOT EXISTS statement.
 
-    The journal is SQLite's default one, because the write-ahead log needs shared memory, which network disks lack.
-
-    Args:
-        path: The file.
-        table: CREATE TABLE IF NOT EXISTS ...
+    Uses SQLite's default journal, because the write-ahead log needs shared memory, which network disks lack.
 
     Raises:
-        OSError: The folder cannot be made.
         sqlite3.DatabaseError: The file cannot be opened or is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,20 +32,20 @@ def connect(path: Path, table: str) -> sqlite3.Connection:
 
 
 def result_code(error: sqlite3.DatabaseError) -> int:
-    """SQLite's primary result code; the higher bits of the extended one hold details."""
+    """SQLite's primary result code, without the higher bits of the extended code."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file itself is damaged; a new one would not help where it is locked, read-only or on a full disk."""
+    """Whether the file is damaged; if it is locked, read-only or on a full disk, a new file would not help."""
     return result_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def set_aside(path: Path, reason: object) -> None:
-    """Make room for a new file, and keep the damaged one beside it."""
+    """Rename a damaged file, so that a new one can be created."""
     aside = path.with_name(f"{path.name}.damaged")
     log.warning("%s is damaged (%s): moved to %s and built anew", path, reason, aside.name)
-    # A journal left beside it would be played back into the new file.
+    # SQLite would replay a remaining journal into the new file.
     path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     with suppress(FileNotFoundError):  # another process was faster
         path.replace(aside)

@@ -1,4 +1,4 @@
-"""Changes to training audio, drawn anew for each clip in each epoch."""
+"""Augmentation of training audio, drawn for each clip in each epoch."""
 
 from lightning_emorec.augment.chain import augment, draw_seed
 from lightning_emorec.augment.speed import SpeedPerturb

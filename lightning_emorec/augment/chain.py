@@ -1,4 +1,4 @@
-"""A chain of audiomentations transforms whose draws depend on a seed and on nothing else."""
+"""Applies audiomentations transforms with draws that depend only on a seed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def draw_seed(run_seed: int, epoch: int, clip_id: str) -> int:
 def augment(
     audio: NDArray[np.float32], transforms: Sequence[BaseWaveformTransform], rate_hz: int, seed: int
 ) -> NDArray[np.float32]:
-    """Apply transforms one after the other.
+    """Apply transforms in sequence.
 
     Args:
-        audio: (time,) samples; left as they are.
+        audio: (time,) samples; not modified.
         transforms: audiomentations transforms; each is applied with its own probability.
-        rate_hz: Rate of the samples.
-        seed: Settles every draw, whatever ran before.
+        rate_hz: Sample rate.
+        seed: Determines every draw.
 
     Returns:
         (time',) samples: a transform may change the length.
 
     Raises:
-        EmorecError: A transform gave no samples, or some that are NaN or infinite.
+        EmorecError: A transform returned no samples, or NaN or infinite ones.
     """
     changed = audio.copy()  # some transforms work in place
     with seeded(seed):
@@ -53,7 +53,7 @@ def augment(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the two global generators that audiomentations draws from, and restore them afterwards."""
+    """Seed the two global generators that audiomentations uses, and restore their state afterwards."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     random.seed(seed)
     np.random.seed(seed)

@@ -1,4 +1,4 @@
-"""Playing a clip faster or slower."""
+"""Speed perturbation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SpeedPerturb(BaseWaveformTransform):  # type: ignore[misc] # audiomentatio
             raise EmorecError(
                 "0 < min_speed <= max_speed in SpeedPerturb",
                 f"{min_speed} and {max_speed}",
-                "mend data.augment",
+                "correct data.augment",
             )
         self.min_speed = min_speed
         self.max_speed = max_speed

@@ -1,4 +1,4 @@
-"""Callbacks of training: averaged weights, and checkpoints."""
+"""Lightning callbacks: weight averaging and checkpoints."""
 
 from lightning_emorec.callbacks.averaging import AveragedWeights
 

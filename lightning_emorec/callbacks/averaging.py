@@ -1,4 +1,4 @@
-"""An average of the weights over the last steps of training, which generalises better than the last step's."""
+"""Exponential moving average of the weights, which generalises better than the weights of the last step."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lightning_emorec.errors import EmorecError
 
 
 class AveragedWeights(WeightAveraging):
-    """An exponential moving average of weights and buffers; it is what is validated, saved and tested.
+    """Validates, saves and tests an exponential moving average of weights and buffers.
 
-    Lightning's own EMAWeightAveraging remembers the random initial weights for 1 / (1 - decay) steps, which is all
-    of a short training. Here the decay after n steps is at most n / (n + 9).
+    Lightning's `EMAWeightAveraging` keeps the random initial weights in the average for about 1 / (1 - decay) steps,
+    which is all of a short training. Here the decay after n steps is at most n / (n + 9).
 
     Args:
         decay: Share of the average that a step keeps.
@@ -29,10 +29,10 @@ class AveragedWeights(WeightAveraging):
         super().__init__(avg_fn=partial(averaged, decay))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Wait: a callback is set up before its model, which may get weights in its own `setup`."""
+        """Do nothing yet: the model is set up after its callbacks, and may load weights in its `setup`."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin, unless a checkpoint has begun it."""
+        """Begin averaging, unless it was restored from a checkpoint."""
         self._begin(trainer, pl_module)
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -40,29 +40,22 @@ class AveragedWeights(WeightAveraging):
             super().setup(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """End the averaging with the training: Lightning would give the last step's weights back to test them."""
+        """Keep the average after training: Lightning would test the weights of the last step instead."""
         super().teardown(trainer, pl_module, stage)
         if stage == "fit" and self._average_model is not None:
-            self._copy_average_to_current(pl_module)  # also where a resumed training had nothing left to do
+            self._copy_average_to_current(pl_module)  # also if the resumed run had no epoch left
             self._average_model = None
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up the averaging where training goes on; to be judged, a checkpoint holds the average as it is."""
+        """Resume averaging if the training is resumed; to evaluate, the checkpoint's weights are the average."""
         if trainer.state.fn == TrainerFn.FITTING:
             self._begin(trainer, pl_module)
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
 
 def averaged(decay: float, before: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:
-    """The average after another step.
-
-    Args:
-        decay: Share of `before` that is kept in the long run.
-        before: The average, of any shape.
-        now: The weights after this step.
-        steps: How many steps `before` rests on.
-    """
+    """The average of `before`, an average over so many steps, and the weights `now`; tensors of the same shape."""
     kept = min(decay, int(steps) / (int(steps) + 9))
     return kept * before + (1 - kept) * now

@@ -1,4 +1,4 @@
-"""How and when checkpoints are written, and what they hold beside the model."""
+"""When and how checkpoints are written, and the entries that are added to Lightning's."""
 
 from __future__ import annotations
 
@@ -20,22 +20,19 @@ log = logging.getLogger(__name__)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint under another name and renames it: a killed run or a full disk leaves the old one."""
+    """Writes a checkpoint to a temporary file and renames it: a killed run or a full disk keeps the old checkpoint."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Save to `path` in one step; Lightning's own would need room in /tmp too."""
+        """Save atomically; Lightning's implementation would need space in /tmp too."""
         save_whole(checkpoint, Path(path))
 
 
 class RunConfig(Callback):
-    """Puts the run's config into each checkpoint, so that `test --ckpt_path FILE` needs nothing else.
+    """Adds the run's config (`text`, as YAML) to each checkpoint, so that `test --ckpt_path FILE` needs nothing else.
 
-    And the keys of its features: the config may leave to the environment which Whisper is meant.
-
-    Args:
-        text: The config, as YAML.
+    Also adds the keys of the features, as the config may leave the choice of Whisper's weights to the environment.
     """
 
     def __init__(self, text: str) -> None:
@@ -44,17 +41,17 @@ class RunConfig(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add both."""
+        """Add the config and the feature keys."""
         checkpoint[RUN_CONFIG] = self.text
         checkpoint[FEATURES] = feature_keys(cast(Branch, pl_module))
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Writes `last.ckpt` at the end of each epoch, and logs where a run that is stopped will continue.
+    """Writes `last.ckpt` at the end of each epoch, and logs from which epoch a stopped run will continue.
 
-    It is not written within an epoch: a checkpoint holds no generator's state, so only what begins with an epoch
-    can be drawn again. It is a class of its own, because a `ModelCheckpoint` with a monitor writes its `save_last`
-    only when there is a new best (lightning 2.6.6).
+    It is not written within an epoch: a checkpoint holds no state of random generators, so that only a whole epoch
+    can be repeated exactly. A separate class, because a `ModelCheckpoint` with a monitor writes its `save_last` only
+    when there is a new best (lightning 2.6.6).
 
     Args:
         folder: The run folder.
@@ -70,9 +67,9 @@ class LastCheckpoint(ModelCheckpoint):
         self._file = str(last_checkpoint(folder))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Train no further when a run that had stopped early is continued, as Lightning 2.6.6 would.
+        """Do not resume a run that ended by early stopping, which Lightning 2.6.6 would train further.
 
-        A checkpoint that the user names is trained further all the same.
+        A checkpoint given by --ckpt_path is still trained further.
         """
         super().on_train_start(trainer, pl_module)
         stopping = [of for of in trainer.callbacks if isinstance(of, EarlyStopping)]  # type: ignore[attr-defined]
@@ -82,7 +79,7 @@ class LastCheckpoint(ModelCheckpoint):
             trainer.should_stop = True
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """When stopped, end the ranks this process started, and log which epoch begins again."""
+        """After an interrupt, end the ranks that this process started, and log which epoch will be repeated."""
         super().on_exception(trainer, pl_module, exception)
         if not isinstance(exception, KeyboardInterrupt):
             return

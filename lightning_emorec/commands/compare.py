@@ -1,4 +1,4 @@
-"""`compare`: finished runs side by side, with paired tests."""
+"""`compare`: scores of finished runs side by side, with paired tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROBABILITY = "p_"
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "F1"}
 
 JudgedPart = Literal["test", "val"]
-"""The part that runs are compared on."""
+"""The part whose predictions are compared."""
 
 
 def compare(
@@ -41,17 +41,17 @@ def compare(
     out: Path = Path("compare.html"),
     shared: bool = False,
 ) -> Evaluation:
-    """Put finished runs side by side: scores with intervals over actors, and paired tests of every two.
+    """Compare finished runs: scores with intervals over actors, and paired tests of every two runs.
 
     Args:
         run: Folders of runs, or their names under `--runs`; at least two.
         part: The part whose predictions are compared.
         runs: Folder of all runs.
         out: The page to write.
-        shared: Where the runs' clips differ, compare on those that all have; else that is an error.
+        shared: Compare on the clips that all runs share; without this flag, different clips are an error.
 
     Raises:
-        EmorecError: Fewer than two runs, one that is not there, or runs that differ in task, classes or clips.
+        EmorecError: Fewer than two runs, a missing run, or runs that differ in task, classes or clips.
     """
     if len(run) < 2:
         raise EmorecError("at least two runs", ", ".join(run) or "none", "name another one")
@@ -79,17 +79,13 @@ def compare(
 
 
 def find_runs(given: Sequence[str], runs: Path) -> dict[str, Path]:
-    """Find run folders by path, or by name among all runs.
-
-    Args:
-        given: Paths or names.
-        runs: Folder of all runs.
+    """Find run folders by path, or by name in the folder of all runs.
 
     Returns:
-        What to call each run, the shortest that is unique -> its folder, in the order given.
+        Name (or, if names are not unique, the given text) -> folder, in the given order.
 
     Raises:
-        EmorecError: One is not there or has no predictions, or one is given twice.
+        EmorecError: A run is absent, has no predictions, or is given twice.
     """
     folders = [_find(name, runs) for name in given]
     if len({folder.resolve() for folder in folders}) < len(folders):
@@ -107,11 +103,7 @@ def _find(name: str, runs: Path) -> Path:
 
 
 def read_predictions(folder: Path, part: JudgedPart) -> tuple[str, Predictions]:
-    """Read the first task of a run, and its predictions for the labelled clips of a part.
-
-    Raises:
-        EmorecError: The file is no table of predictions, or has none of this part.
-    """
+    """Read the first task of a run, and its predictions for the labelled clips of a part."""
     path = folder / PREDICTIONS
     with path.open(newline="", encoding="utf8") as lines:
         reader = csv.DictReader(lines)
@@ -147,14 +139,7 @@ def read_predictions(folder: Path, part: JudgedPart) -> tuple[str, Predictions]:
 
 
 def _one_task(tasks: dict[str, str]) -> str:
-    """The task of runs that have one and its classes in common.
-
-    Args:
-        tasks: Run -> its task with the classes in brackets.
-
-    Raises:
-        EmorecError: They differ.
-    """
+    """The common task of all runs, from run -> its task with the classes in brackets."""
     (first, task), *others = tasks.items()
     for name, other in others:
         if other != task:
@@ -200,7 +185,7 @@ def _both(test: PValue) -> str:
 
 
 def _note(found: Evaluation) -> str:
-    """What the reader must know before believing a p-value."""
+    """Caveats on the p-values."""
     pair = found.comparisons[0]
     notes = (
         [f"Clips left out, as not all runs have them: {found.clips_left_out}."]

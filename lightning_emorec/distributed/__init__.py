@@ -1,1 +1,1 @@
-"""Processes that work on one run: started by torchrun, Slurm or Lightning."""
+"""The processes of one distributed run: started by torchrun, Slurm or Lightning."""

@@ -1,4 +1,4 @@
-"""The processes that torchrun or Slurm started together: which of them this one is, and what its children inherit."""
+"""Processes that torchrun or Slurm started together: rank and world size, and the environment of their children."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lightning_emorec.jobs.environments import environment_alone
 
 @dataclass(frozen=True)
 class Launch:
-    """A start of several processes at once, seen from one of them.
+    """A launch of several processes, as seen by one of them.
 
     Attributes:
-        rank: Which process this is, of all on all machines.
-        world: How many there are.
-        machines: On how many machines they are.
+        rank: Global rank of this process.
+        world: Number of processes on all machines.
+        machines: Number of machines.
     """
 
     rank: int
@@ -30,12 +30,9 @@ class Launch:
 
     @classmethod
     def of_environment(cls) -> Launch | None:
-        """What torchrun or Slurm left in the environment; None where this process was started by itself.
+        """Read the launch from the variables of torchrun or Slurm; None if this process was started alone.
 
-        `MASTER_ADDR` and `MASTER_PORT` are in the environment afterwards, as Lightning would choose them.
-
-        Raises:
-            EmorecError: Slurm started several tasks without being told how many a machine.
+        Sets `MASTER_ADDR` and `MASTER_PORT` to the values that Lightning would choose.
         """
         if TorchElasticEnvironment.detect():
             rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -58,17 +55,13 @@ class Launch:
 
 
 def use_processes_of(launch: Launch | None, trainer: Any) -> None:
-    """Make `trainer.devices` and `num_nodes` those of the launch, where they are left as they are by default.
-
-    Args:
-        launch: Of this process.
-        trainer: The config's section, which is changed.
+    """Set `devices` and `num_nodes` in the config's section `trainer` to those of the launch if they have defaults.
 
     Raises:
-        EmorecError: They ask for other processes than were started, or for several machines without a launcher.
+        EmorecError: They do not match the launched processes, or need a launcher that is missing.
     """
     if launch is None:
-        if SLURMEnvironment.detect():  # Lightning would look for the task's number, and crash
+        if SLURMEnvironment.detect():  # Lightning would read SLURM_PROCID, which is not set, and crash
             fix = "put srun before the command, or unset SLURM_NTASKS"
             raise EmorecError("srun to start the tasks of a Slurm allocation", "a process without it", fix)
         if trainer.num_nodes > 1 and "LOCAL_RANK" not in os.environ:
@@ -96,15 +89,15 @@ def _count(devices: Any) -> int:
 
 
 def environment_of_child(environment: Mapping[str, str], port: int) -> dict[str, str]:
-    """An environment for a child that meets the children of the other ranks, at a port of their own.
+    """The environment of a child that joins a group with the children of the other ranks, on a separate port.
 
-    At the parents' port they would find what their parents, or earlier children, said to each other.
+    The store at the parents' port still holds keys of the parents and of earlier children.
     """
     return {**environment, "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "False"}
 
 
 def leave_launch() -> None:
-    """Make this process, and those it starts, one of its own."""
+    """Delete the launcher's environment variables, so that this process and its children run outside the group."""
     alone = environment_alone(os.environ)
     for name in [*os.environ]:
         if name not in alone:
@@ -112,11 +105,7 @@ def leave_launch() -> None:
 
 
 def refuse_other_ranks(verb: str) -> None:
-    """Check that a verb which starts `fit`s by itself is started once.
-
-    Raises:
-        EmorecError: This is another process than the first.
-    """
+    """Check that a verb which starts its own `fit`s was not launched in several processes."""
     launch = Launch.of_environment()
     if launch is not None and launch.rank:
         raise EmorecError(

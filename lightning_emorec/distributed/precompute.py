@@ -1,4 +1,4 @@
-"""What a model that is solved in one process still does in several: its features."""
+"""Computes the features of a model in several processes before the model is solved in one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PROCESSES = ("accelerator", "devices", "num_nodes", "strategy")
 
 
 def take_processes(trainer: Namespace) -> dict[str, Any]:
-    """Return the processes that a config's section `trainer` asks for, and make it ask for one.
+    """Return the process settings of a config's section `trainer`, and change the section to a single process.
 
-    DDP refuses a module that no gradient reaches.
+    DDP refuses a module without parameters that require a gradient.
     """
     asked = {key: trainer[key] for key in PROCESSES}
     trainer.devices, trainer.num_nodes, trainer.strategy = 1, 1, "auto"
@@ -36,17 +36,17 @@ def compute_features_then_run_on_rank_zero(
     folder: Path,
     *arguments: str,
 ) -> None:
-    """Compute what the feature cache lacks in all processes, and return in the first of them.
+    """Compute the features that the cache lacks in all processes; return on rank 0 and exit on the others.
 
     Args:
-        processes: What `take_processes` returned.
-        model: To be solved.
+        processes: The result of `take_processes`.
+        model: The model to solve afterwards.
         data: Its datamodule.
-        folder: Where Lightning may write.
+        folder: `default_root_dir` of Lightning.
         arguments: Appended to the command line of ranks that Lightning starts.
 
     Raises:
-        SystemExit: In all other processes.
+        SystemExit: On every other rank.
     """
     trainer = Trainer(
         **processes,
@@ -60,7 +60,9 @@ def compute_features_then_run_on_rank_zero(
     keep_handlers(trainer)
     if trainer.world_size > 1 and _have_work(model, data):
         with rank_arguments(trainer, *arguments):
-            trainer.predict(model, datamodule=data, return_predictions=False)  # of no batch: it sets up
+            trainer.predict(
+                model, datamodule=data, return_predictions=False
+            )  # no batches: runs `prepare_data` and `setup`
         first = trainer.is_global_zero
         leave_group()
     else:
@@ -72,8 +74,8 @@ def compute_features_then_run_on_rank_zero(
 
 
 def _have_work(model: ClosedFormBranch, data: EmotionDataModule) -> bool:
-    """Whether to start several processes, or to go on in those that were started; in all of them alike."""
-    if isinstance(model, FusionModule):  # its branches have computed its features
+    """Whether to use several processes; the result is the same on every rank."""
+    if isinstance(model, FusionModule):  # the training of its branches has filled the cache
         return False
     started = "LOCAL_RANK" in os.environ or Launch.of_environment() is not None
     return started or data.lacks(model.features)

@@ -1,4 +1,4 @@
-"""The processes of one run from its trainer's start to their end: what Lightning starts, stops and leaves."""
+"""Ranks of a running trainer: their command line, their signal handlers and their end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch import distributed
 def rank_arguments(trainer: Trainer, *arguments: str) -> Iterator[None]:
     """Append arguments to the command line of the ranks that Lightning starts from this process, if it starts any.
 
-    Lightning starts a rank with `sys.argv` as it is at that time. The other way would be an environment variable,
-    which cannot be seen in a list of processes, and which every other child would inherit.
+    Lightning starts a rank with the current `sys.argv`. An environment variable would not be visible in a list of
+    processes, and every other child would inherit it.
     """
     if not isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
         yield
@@ -31,37 +31,31 @@ def rank_arguments(trainer: Trainer, *arguments: str) -> Iterator[None]:
 
 
 def keep_handlers(trainer: Trainer) -> None:
-    """Let a signal end a run as it ends any verb: `Stopped` is raised where the process is.
+    """Keep the signal handlers of this package: a signal raises `Stopped`, as in every other verb.
 
-    Lightning's own handler of SIGTERM broadcasts to the other ranks from within the signal, which never ends where
-    one of them waits for a gradient of this one; under Slurm, its handlers requeue the job by themselves. They are
-    registered after every hook that could take the signals back in time (lightning 2.6.6).
-
-    Args:
-        trainer: Before it runs.
+    Lightning's SIGTERM handler broadcasts to the other ranks from within the handler and deadlocks if one of them
+    waits for a gradient of this rank; its Slurm handlers requeue the job. Lightning registers its handlers after the
+    last hook that could restore ours in time (lightning 2.6.6), so its registration is disabled before the run.
     """
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
 
 
 def end_started(trainer: Trainer) -> None:
-    """End the ranks that Lightning started from this process, and forget them.
+    """Kill the ranks that Lightning started from this process, and remove them from the launcher's list.
 
-    Lightning watches them, and within five seconds of the end of one it kills this process, which may still be
-    writing its last lines.
-
-    Args:
-        trainer: Whose run was stopped.
+    Lightning monitors that list, and kills this process within five seconds of the exit of a rank, possibly before
+    its last log lines are written.
     """
     launcher = trainer.strategy.launcher
     if isinstance(launcher, _SubprocessScriptLauncher):
-        launcher.kill(signal.SIGKILL)  # they may be waiting for this rank, and react to nothing else
+        launcher.kill(signal.SIGKILL)  # a rank that waits for this one handles no other signal
         launcher.procs.clear()
 
 
 def leave_group() -> None:
     """Wait for the other ranks and leave their group, if there is one.
 
-    Without it, a rank that ends while gloo's threads still run can be aborted at its exit.
+    Without this, a rank that exits while gloo's threads still run can abort.
     """
     if distributed.is_available() and distributed.is_initialized():
         distributed.barrier()

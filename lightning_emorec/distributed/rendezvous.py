@@ -1,4 +1,4 @@
-"""How processes that were started together act as one: the first coordinates, the others carry out its orders.
+"""Rendezvous of processes that were started together: rank 0 sends orders, the other ranks carry them out.
 
 They communicate through PyTorch's key-value store at MASTER_ADDR and MASTER_PORT, before there is a process group.
 """
@@ -23,20 +23,20 @@ from torch.distributed.rendezvous import rendezvous
 from lightning_emorec.distributed.launch import Launch
 from lightning_emorec.errors import EmorecError
 
-JOIN_S = 600.0  # for all processes to be there
+JOIN_S = 600.0  # timeout for all processes to connect
 BEAT_S = 5.0
-SILENCE_S = 120.0  # without a heartbeat of the first process
-VISIBLE_S = 60.0  # for a new file to be seen from another machine: network disks remember what was not there
+SILENCE_S = 120.0  # timeout without a heartbeat of rank 0
+VISIBLE_S = 60.0  # timeout for a new file to appear on another machine: network disks cache failed look-ups
 
 Order = dict[str, str]
-"""Names under `do` what is to be done; `end` and `stop` are the rendezvous's own."""
+"""`do` names the action; the actions `end` and `stop` are reserved for the rendezvous itself."""
 
 
 def meet(launch: Launch, patience_s: float = JOIN_S) -> Store:
     """Connect with the other processes of the launch.
 
     Raises:
-        EmorecError: They did not all come.
+        EmorecError: Not all processes connected in time.
     """
     patience = timedelta(seconds=patience_s)
     try:
@@ -52,13 +52,13 @@ def meet(launch: Launch, patience_s: float = JOIN_S) -> Store:
 
 
 class Coordinator:
-    """The first process's side: orders, one after the other, what all processes are to do.
+    """Sends orders from rank 0 to all other ranks.
 
-    As a context it sends heartbeats, and stops the others when this process fails.
+    As a context manager it sends heartbeats, and stops the other ranks when this process fails.
 
     Args:
-        store: Carries the orders.
-        others: How many other processes there are.
+        store: The result of `meet`.
+        others: Number of other ranks.
     """
 
     def __init__(self, store: Store, others: int) -> None:
@@ -78,19 +78,16 @@ class Coordinator:
     ) -> None:
         self._over.set()
         self._heart.join()
-        with suppress(DistError):  # the launcher keeps the store, and is gone: it ends the others too
-            if kind is not None and not self._complete:  # later, the process group notices who is missing
+        with suppress(
+            DistError
+        ):  # the launcher hosts the store; if it is gone, it has ended the other ranks too
+            if kind is not None and not self._complete:  # afterwards the process group detects missing ranks
                 ends = isinstance(error, SystemExit) and not error.code
                 self._send({"do": "end"} if ends else {"do": "stop", "why": str(error) or kind.__name__})
             self._wait_until_received()
 
     def order(self, order: Order, last: bool = False) -> None:
-        """Send an order to all other processes.
-
-        Args:
-            order: What to do.
-            last: Whether the others go on by themselves afterwards.
-        """
+        """Send an order to all other ranks; after the `last` one they need no coordinator."""
         self._send(order)
         self._complete = last
 
@@ -99,7 +96,7 @@ class Coordinator:
         self._sent += 1
 
     def _wait_until_received(self) -> None:
-        """Stay, as the store may end with this process, until the others have every order, or have ended."""
+        """Wait until the other ranks have received every order or have ended: the store may end with this process."""
         start = time.monotonic()
         while self._store.add("received", 0) < self._sent * self._others:
             if time.monotonic() - start > BEAT_S:
@@ -113,15 +110,11 @@ class Coordinator:
 
 
 def await_orders(store: Store, silence_s: float = SILENCE_S) -> Iterator[Order]:
-    """The other processes' side: the coordinator's orders, each as soon as it is there.
-
-    Args:
-        store: Carries the orders.
-        silence_s: For how long there may be no heartbeat.
+    """Yield the coordinator's orders as they arrive, on a rank other than 0.
 
     Raises:
-        EmorecError: The coordinator failed, or its heartbeat stopped.
-        SystemExit: The coordinator ended: there is nothing to do.
+        EmorecError: The coordinator failed, or sent no heartbeat for `silence_s`.
+        SystemExit: The coordinator ended without an error: there is nothing to do.
     """
     number = 0
     while True:
@@ -150,13 +143,13 @@ def _without_orders(found: str) -> EmorecError:
 
 
 def _await(store: Store, key: str, silence_s: float) -> bytes:
-    """A key's value, as soon as it is there; the first process may take hours, as long as its heartbeat goes on."""
+    """Wait for a key and return its value; rank 0 may take hours as long as it sends heartbeats."""
     beats, last_beat = -1, time.monotonic()
     while True:
         try:
             store.wait([key], timedelta(seconds=min(BEAT_S, silence_s)))
             return store.get(key)
-        except DistStoreError as error:  # not yet
+        except DistStoreError as error:  # not set yet
             if (now := store.add("beat", 0)) != beats:
                 beats, last_beat = now, time.monotonic()
             elif time.monotonic() - last_beat > silence_s:
@@ -164,10 +157,10 @@ def _await(store: Store, key: str, silence_s: float) -> bytes:
 
 
 def require_shared(path: Path) -> None:
-    """Wait until what the first process made can be seen from here.
+    """Wait until a file or folder that rank 0 created is visible on this machine.
 
     Raises:
-        EmorecError: It cannot.
+        EmorecError: It is not visible after `VISIBLE_S`.
     """
     start = time.monotonic()
     while not path.exists():

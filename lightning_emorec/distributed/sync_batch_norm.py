@@ -11,10 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class SyncBatchNormPlugin(TorchSyncBatchNorm):
-    """What `trainer.sync_batchnorm` asks for: PyTorch's own on GPUs, and `CpuSyncBatchNorm`, as that refuses CPUs."""
+    """Implements `trainer.sync_batchnorm`: PyTorch's layer on GPUs, and `CpuSyncBatchNorm` on CPUs."""
 
     def apply(self, model: Module) -> Module:
-        """Make every batch norm of a model one over all ranks."""
+        """Replace every batch norm of a model by a synchronised one."""
         if next(model.parameters()).device.type != "cpu":
             return super().apply(model)
         for module in model.modules():
@@ -24,7 +24,7 @@ class SyncBatchNormPlugin(TorchSyncBatchNorm):
 
 
 class CpuSyncBatchNorm(_BatchNorm):
-    """Batch normalisation in which mean and variance are differentiable sums over ranks."""
+    """Batch normalisation with mean and variance over the clips of all ranks, differentiable."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channels, ...) -> the same shape."""
@@ -38,13 +38,13 @@ class CpuSyncBatchNorm(_BatchNorm):
         mean = sums[:-1] / count  # (channels,)
         deviations = inputs - mean.view(shape)
         variance = all_reduce(deviations.square().sum(dims)) / count  # type: ignore[no-untyped-call]
-        self._remember(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
+        self._update_running_statistics(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
         normalised = deviations * (variance + self.eps).rsqrt().view(shape)
         scaled: Tensor = normalised * self.weight.view(shape) + self.bias.view(shape)
         return scaled
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
         if (
             self.running_mean is not None
             and self.running_var is not None
@@ -56,4 +56,4 @@ class CpuSyncBatchNorm(_BatchNorm):
             self.running_var.lerp_(variance, share)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Of any number of dimensions: it stands for every kind."""
+        """Accept any number of dimensions: this class replaces 1-, 2- and 3-dimensional batch norms."""

@@ -1,4 +1,4 @@
-"""Results of a run: scores, intervals, files, tables and reports."""
+"""Evaluation of a run: scores, intervals, result files, tables and reports."""
 
 from lightning_emorec.evaluation.finish import finish
 from lightning_emorec.evaluation.from_run import gather_results

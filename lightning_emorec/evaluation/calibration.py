@@ -1,4 +1,4 @@
-"""How far a model's probabilities can be believed, and what it gains by abstaining."""
+"""Calibration of a model's probabilities, and its risk-coverage curve."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Calibration:
     """Confidence of a model against its accuracy.
 
     Attributes:
-        ece: Expected calibration error of the predicted class (Guo et al. 2017), as `metrics.score` has it.
+        ece: Expected calibration error of the predicted class (Guo et al. 2017), as in `metrics.score`.
         classwise_ece: Mean of `class_errors` (Kull et al. 2019; the static calibration error of Nixon et al. 2019).
-        class_errors: The calibration error of each class's probability over all clips, the class's or not.
+        class_errors: Calibration error of each class's probability, over the clips of all classes.
         bins: Reliability of the predicted class.
         class_bins: Reliability of each class's probability.
     """
@@ -41,7 +41,7 @@ class Calibration:
 
 
 def calibration(predictions: Predictions) -> Calibration:
-    """Compare the probabilities of a model with how often they come true."""
+    """Compare the probabilities of a model with observed frequencies."""
     probabilities, labels = torch.from_numpy(predictions.probabilities), torch.from_numpy(predictions.labels)
     confidence, right = torch.from_numpy(predictions.confidence), torch.from_numpy(predictions.right)
     statements = [(of_class, labels == index) for index, of_class in enumerate(probabilities.unbind(dim=-1))]
@@ -56,12 +56,7 @@ def calibration(predictions: Predictions) -> Calibration:
 
 
 def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
-    """The bins that ECE is computed over, without empty ones.
-
-    Args:
-        confidence: (clips,) probability of a statement about each clip.
-        right: (clips,) bool, whether it holds.
-    """
+    """The non-empty ECE bins of (clips,) probabilities and (clips,) bool outcomes."""
     bins = confidence_bins(confidence)
     groups = [bins == index for index in range(ECE_BINS)]
     return [
@@ -73,11 +68,11 @@ def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """Share of errors among the clips that a model answers, if it answers those of highest confidence only.
+    """Risk-coverage curve: the error rate if only the clips of highest confidence are answered.
 
     Attributes:
-        coverage: Share of the clips that is answered, rising to 1.
-        risk: Share of errors among them.
+        coverage: Share of answered clips, increasing to 1.
+        risk: Error rate among the answered clips.
         aurc: Area under the curve, the mean risk over all coverages (Geifman et al. 2019); 0 is best.
     """
 
@@ -87,9 +82,9 @@ class RiskCoverage:
 
 
 def risk_coverage(predictions: Predictions) -> RiskCoverage:
-    """Answer one clip more at a time, the highest confidence first.
+    """Compute the curve by answering clips in order of decreasing confidence.
 
-    Clips of equal confidence have no order, so each counts as the mean error of them all.
+    Clips of equal confidence have no order: each counts with their mean error.
     """
     wrong = (~predictions.right).astype(np.float64)  # (clips,)
     _, group, clips = np.unique(-predictions.confidence, return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""The course of a training, read from metrics.csv."""
+"""Learning curves, read from metrics.csv."""
 
 from __future__ import annotations
 
@@ -12,32 +12,16 @@ Curve = dict[int, float]
 
 
 def read_curves(path: Path, keys: Iterable[str]) -> dict[str, Curve]:
-    """Read some columns by epoch.
+    """Read columns of a metrics.csv, which may be absent: column -> curve, if it has at least two epochs.
 
-    A resumed run may log an epoch twice: the later row holds. A row that a killed run left unfinished counts
-    for nothing.
-
-    Args:
-        path: metrics.csv; may be absent.
-        keys: Columns wanted.
-
-    Returns:
-        Column -> its curve, for those with at least two epochs.
+    A resumed run may log an epoch twice: the later row is used. An incomplete row of a killed run is ignored.
     """
     curves = {key: dict(read_column(path, key)) for key in keys}
     return {key: dict(sorted(curve.items())) for key, curve in curves.items() if len(curve) > 1}
 
 
 def read_column(path: Path, key: str) -> list[tuple[int, float]]:
-    """Read what was logged under a key, row by row.
-
-    Args:
-        path: metrics.csv; may be absent.
-        key: Column wanted; may be absent.
-
-    Returns:
-        (epoch, value) of each row that has both.
-    """
+    """Read a column of a metrics.csv: (epoch, value) of each row with both; empty if file or column is absent."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf8") as lines:

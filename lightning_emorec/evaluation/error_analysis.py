@@ -1,4 +1,4 @@
-"""Where a model is right and where it is wrong: by class, by actor and clip by clip."""
+"""Error analysis: by class, by actor and by clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning_emorec.types import Clip
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its clips, recall, precision (None where there is nothing to divide by), worst confusion."""
+    """One class: its clips, recall, precision (None if undefined), and most frequent confusion."""
 
     name: str
     clips: int
@@ -26,7 +26,7 @@ class ClassRow:
 
 
 def by_class(counts: Integers, classes: list[str]) -> list[ClassRow]:
-    """Read a confusion matrix, (classes, classes), class by class."""
+    """Summarise each class of a (classes, classes) confusion matrix."""
     wrong = counts * ~np.eye(len(classes), dtype=bool)
     rows = []
     for index, name in enumerate(classes):
@@ -48,7 +48,7 @@ def by_class(counts: Integers, classes: list[str]) -> list[ClassRow]:
 
 @dataclass(frozen=True)
 class ActorRow:
-    """One actor's clips and the share of them that is right."""
+    """Number of clips and accuracy of one actor."""
 
     actor: str
     clips: int
@@ -73,7 +73,7 @@ class Mistake:
         label: Its class.
         predicted: The predicted class.
         probability: Of the predicted class.
-        read: Transcript that the model read, where its words are not those that the corpus gives.
+        read: Transcript that the model read, if its words differ from the text in the corpus.
     """
 
     clip: Clip
@@ -84,12 +84,12 @@ class Mistake:
 
 
 def mistakes(predictions: Predictions, clips: Mapping[str, Clip], texts: Mapping[str, str]) -> list[Mistake]:
-    """The clips that are wrong, the highest confidence first.
+    """The misclassified clips in order of decreasing confidence.
 
     Args:
-        predictions: Of the model.
+        predictions: Predictions of the model.
         clips: The clips by id.
-        texts: Clip -> what the model read of it, if it reads.
+        texts: Clip -> transcript that the model read; empty for a model without text input.
     """
     wrong = np.flatnonzero(~predictions.right)
     confidence, ids = predictions.confidence, predictions.clip_ids
@@ -106,7 +106,7 @@ def mistakes(predictions: Predictions, clips: Mapping[str, Clip], texts: Mapping
 
 
 def _misread(given: str | None, read: str | None) -> str | None:
-    """What was read, unless its words are those that the corpus gives."""
+    """The transcript if its words differ from the text in the corpus."""
     return None if read is None or (given is not None and _words(given) == _words(read)) else read
 
 

@@ -1,4 +1,4 @@
-"""Scores of named systems, and how far they can be trusted: everything is computed once, here."""
+"""Evaluation of named systems: scores, intervals, calibration and paired tests, each computed once."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ FoldScores = dict[Part, TaskScores]
 
 @dataclass(frozen=True)
 class SystemScores:
-    """One system on the judged clips of the first task, and what it scored fold by fold.
+    """Scores of one system on the evaluated part, for the first task, and of each fold for all tasks.
 
     Attributes:
-        predictions: Of the first seed, all folds together.
+        predictions: Predictions of the first seed, pooled over folds.
         measured: Scores with intervals.
         actors: Actor -> scores.
-        calibration: How far its probabilities can be believed.
-        risk: What it gains by abstaining.
-        folds: Scores of every fold with every seed; empty where only predictions are known.
-        pooled: Scores of all folds together, of every seed.
+        calibration: Calibration of its probabilities.
+        risk: Its risk-coverage curve.
+        folds: Scores of every fold with every seed; empty if only predictions are known.
+        pooled: Scores pooled over folds, of every seed.
     """
 
     predictions: Predictions = field(compare=False)
@@ -55,23 +55,22 @@ class SystemScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Systems on the same clips: branches and rules, or runs.
+    """Evaluation of several systems on the same clips: branches and rules, or runs.
 
     Attributes:
-        part: The judged part.
+        part: The evaluated part.
         task: The first task.
-        bootstrap: What the intervals were made by.
+        bootstrap: Settings of the intervals.
         systems: Label -> its scores.
-        chance: What naming the most frequent class for every clip would score.
-        comparisons: Pairs of systems, on the clips that all of them could take.
-        model: The system that is the model; empty where runs are compared.
-        best_branch: The branch of the highest accuracy; None where there are fewer than two.
-        oracle: What taking each clip's right answer from any branch that has it would score; empty where there are
-            fewer than two branches.
-        groups: Further task, such as sex -> class -> the model's scores of the clips labelled so.
+        chance: Scores of always predicting the most frequent class.
+        comparisons: Pairs of systems, on the clips that all systems have predicted.
+        model: Label of the model's system; empty if runs are compared.
+        best_branch: The branch of the highest accuracy; None for fewer than two.
+        oracle: Scores if a clip counts as right when any branch is right; empty for fewer than two branches.
+        groups: Further task, such as sex -> class -> the model's scores on the clips of that class.
         before_refit: Label -> task name -> scores on the same clips before the refit.
-        clips_left_out: Clips that not all of the compared runs have.
-        sets: What the model's prediction sets hold; None where no validation logits found them.
+        clips_left_out: Number of clips that are not in all of the compared runs.
+        sets: Evaluation of the model's prediction sets; None without validation logits to calibrate them.
     """
 
     part: Part
@@ -90,12 +89,12 @@ class Evaluation:
 
     @property
     def of_model(self) -> SystemScores:
-        """The model's, or those of the first run."""
+        """The model's scores, or those of the first run."""
         return self.systems[self.model] if self.model else next(iter(self.systems.values()))
 
     @property
     def classes(self) -> list[str]:
-        """Of the task."""
+        """Class names of the task."""
         return self.of_model.predictions.classes
 
     @property
@@ -104,7 +103,7 @@ class Evaluation:
         return self.of_model.measured
 
     def against(self, first: str, second: str | None) -> Comparison | None:
-        """The comparison of two systems, the first minus the second; None where they are not compared."""
+        """The comparison of two systems, the first minus the second; None if they were not compared."""
         for pair in self.comparisons:
             if (pair.first, pair.second) == (first, second):
                 return pair
@@ -116,14 +115,7 @@ class Evaluation:
 def evaluate(
     systems: Mapping[str, Predictions], part: Part, task: str, bootstrap: Bootstrap = DEFAULT
 ) -> Evaluation:
-    """Score systems one by one, and compare none of them.
-
-    Args:
-        systems: Label -> predictions; a system may lack clips that it could not take.
-        part: What the clips are.
-        task: What is predicted.
-        bootstrap: Level, resamples and seed of the intervals.
-    """
+    """Score each system (label -> predictions, of possibly different clips) without comparing them."""
     scored = {
         label: SystemScores(of, measure(of, bootstrap), actor_scores(of), calibration(of), risk_coverage(of))
         for label, of in systems.items()
@@ -132,14 +124,10 @@ def evaluate(
 
 
 def evaluate_results(results: Results, bootstrap: Bootstrap = DEFAULT) -> Evaluation:
-    """Evaluate a run or a cross-validation by the first task on its judged part, all folds together.
+    """Evaluate a run or a cross-validation by the first task, pooled over folds.
 
-    Of several seeds the first is judged, as it is what one run gives: probabilities averaged over seeds would be
-    those of an ensemble, and a clip counted once for each seed is not so many clips.
-
-    Args:
-        results: What was found.
-        bootstrap: Level, resamples and seed of the intervals.
+    Of several seeds the first is evaluated, which corresponds to one run: probabilities averaged over seeds would be
+    those of an ensemble, and counting a clip once for each seed would overstate the number of clips.
     """
     labels, task, first = {s: results.label(s) for s in results.systems}, results.task, results.seeds[0]
     predictions = {
@@ -192,21 +180,15 @@ def _best(branches: Mapping[str, SystemScores]) -> str | None:
 
 
 def chance(labels: Integers) -> Scores:
-    """What naming the most frequent class for every clip would score.
-
-    Args:
-        labels: (clips,) right class of each labelled clip.
-    """
+    """Scores of always predicting the most frequent class of (clips,) labels."""
     _, counts = np.unique(labels, return_counts=True)
     return {"accuracy": float(counts.max() / counts.sum()), "uar": 1 / len(counts)}
 
 
 def oracle(whole: Predictions, branches: Collection[Predictions]) -> Scores:
-    """What taking each clip's right answer from any branch that has it would score.
+    """Scores if a clip counts as right when any branch is right.
 
-    Args:
-        whole: Of a system that has all clips.
-        branches: Of the same part; one that could not take a clip has it wrong.
+    `whole` has all clips; a branch that did not predict a clip counts as wrong for it.
     """
     right = {
         clip
@@ -220,7 +202,7 @@ def oracle(whole: Predictions, branches: Collection[Predictions]) -> Scores:
 def compare_systems(
     systems: Mapping[str, Predictions], pairs: list[tuple[str, str]], bootstrap: Bootstrap
 ) -> list[Comparison]:
-    """Compare on the clips that every system has taken: a branch that needs audio skips those without."""
+    """Compare pairs on the clips that every system has predicted; a branch may skip clips without audio."""
     shared = shared_clips(systems.values())
     if not pairs or not shared:
         return []
@@ -228,7 +210,7 @@ def compare_systems(
 
 
 def _groups(results: Results, model: Predictions, bootstrap: Bootstrap) -> dict[str, dict[str, Measurement]]:
-    """The model's scores of the clips that a further task labels so, in the order of that task's classes."""
+    """The model's scores for the clips of each class of the further tasks, in the order of the classes."""
     part = results.pooled(results.chosen, results.seeds[0])
     found = {}
     for task in [task for task in part.labels if task != results.task]:

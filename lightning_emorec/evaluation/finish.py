@@ -1,4 +1,4 @@
-"""The end of a run: files, report, table."""
+"""The last step of a run: result files, report and table."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def finish(
     loggers: Iterable[Logger] = (),
     done: bool = True,
 ) -> None:
-    """Write everything into the run folder, mark it as done, and print the table.
+    """Write the results into the run folder, mark it as done, and print the table.
 
-    A refit that is not tested has no clips to be judged by: no report, no table.
+    A refit that is not tested has no clips to evaluate, and so neither report nor table.
 
     Args:
-        results: What the run found.
+        results: Results of the run.
         folder: The run folder.
         branch_folders: Branch name -> its run folder, for the learning curves.
-        loggers: The run's; one on W&B is sent the results, and ended, so that the table is the last output.
-        done: Whether this ends the run.
+        loggers: The run's; a W&B run receives the results and is finished, so that the table is the last output.
+        done: False if a refit follows, which ends the run.
     """
     evaluation = evaluate_results(results) if results.is_judged else None
     content = write_files(results, evaluation, folder)

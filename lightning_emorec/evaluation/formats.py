@@ -1,4 +1,4 @@
-"""How numbers, p-values and actors are written, in tables and on pages."""
+"""Formats of numbers, p-values and actors in tables and reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lightning_emorec.splits import canonical
 
 
 def percent(value: float | None) -> str:
-    """A share in percent with one decimal; a dash for none."""
+    """A share in percent with one decimal; a dash for None."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
@@ -22,7 +22,7 @@ def points(value: float | None) -> str:
 
 
 def interval(estimate: Estimate | None, signed: bool = False) -> str:
-    """Ends of an interval in percent, or in percentage points with their signs; empty where there is none."""
+    """Ends of an interval in percent, or in percentage points with their signs; empty without an interval."""
     if estimate is None or estimate.interval is None:
         return ""
     low, high = estimate.interval.low, estimate.interval.high
@@ -30,7 +30,7 @@ def interval(estimate: Estimate | None, signed: bool = False) -> str:
 
 
 def brackets(estimate: Estimate | None) -> str:
-    """An interval in percent, with a space before it, as in ` [50.0, 100.0]`; empty where there is none."""
+    """An interval in percent, with a leading space, as in ` [50.0, 100.0]`; empty without an interval."""
     ends = estimate and estimate.interval
     return f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
 
@@ -60,7 +60,7 @@ def count(number: int, noun: str) -> str:
 
 
 def actor_list(actors: Iterable[str]) -> str:
-    """Name actors in natural order and runs of three or more numbers by their ends, as in `2-8, 10`."""
+    """Actors in natural order, with three or more consecutive numbers as a range, as in `2-8, 10`."""
     names = {canonical(actor) for actor in actors}
     runs: list[list[int]] = []
     for number in sorted(int(name) for name in names if name.isdecimal()):

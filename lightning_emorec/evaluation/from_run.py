@@ -1,4 +1,4 @@
-"""From a run that came to its end to `RunResults`."""
+"""Collects the `RunResults` of a finished run."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def gather_results(
     config: str,
     before_refit: BeforeRefit | None = None,
 ) -> RunResults:
-    """Put together what a run found.
+    """Collect the results of a run.
 
     Args:
-        model: After its validation and test loops.
+        model: The model after its validation and test loops.
         data: Its datamodule.
-        plan: What was decided before it started.
+        plan: The plan of the run.
         seconds: Stage -> wall time of the run itself.
         config: The run's config, as YAML.
-        before_refit: What `loop_over_parts` returned.
+        before_refit: The result of `loop_over_parts`.
     """
     clips = {part: data.clips(part) for part in PARTS}
     chosen = _chosen(model)
@@ -79,21 +79,16 @@ def gather_results(
 
 
 def logits_of_part(model: FusionModule, part: Part) -> dict[System, PartLogits]:
-    """Logits of each branch and rule of a fusion for a part that has been evaluated."""
+    """Logits of each branch and rule of a fusion for an evaluated part."""
     branches = {System(name): parts[part] for name, parts in model.branch_results.items()}
     return branches | {System(name, "rule"): of for name, of in model.rule_results(part).items()}
 
 
 def validation_logits(model: Branch, data: EmotionDataModule, plan: RunPlan) -> ValidationLogits | None:
-    """The validation logits that the choices of a run rest on; None where there are none.
+    """The validation logits that a run's choices are based on; None without validation clips.
 
-    These are of the model as it judges clips after its training, which may not be as within: `AudioCnn` then adds
-    warped spectra.
-
-    Args:
-        model: After its validation.
-        data: The run's.
-        plan: The run's. A refit of one model has those of the run before, by whose validation its epochs were chosen.
+    They are computed after the training, when a model may predict differently: `AudioCnn` then averages over warped
+    spectra. A refit of a single model has those of the original run, in which its epochs were chosen.
     """
     if isinstance(model, FusionModule):
         parts = {name: of["val"] for name, of in model.branch_results.items() if "val" in of}
@@ -133,13 +128,13 @@ def _logits(model: Branch) -> dict[System, PartResults]:
 
 
 def _weights(fusion: FusionModule) -> dict[str, Weights]:
-    """What the chosen rule learned for the first task."""
+    """The learned weights of the chosen rule for the first task."""
     task = next(iter(fusion.tasks))
     return {task: Weights(fusion.fitted.shares(fusion.rule_name, task), fusion.rule(task).temperature)}
 
 
 def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit:
-    """Of the run that this one is the refit of, where both were tested on the same clips."""
+    """Test logits of the original run if this is a refit and both were tested on the same clips."""
     file = plan.refit_of and logits_file(plan.refit_of, "test")
     if not file or not file.is_file() or "test" not in model.results:
         return {}
@@ -148,12 +143,9 @@ def _selecting(plan: RunPlan, model: Branch) -> BeforeRefit:
 
 
 def transcripts(model: Branch, data: EmotionDataModule, part: Part) -> dict[str, str]:
-    """What a model read of each clip of a part, by the first of its transcripts; empty if it reads nothing.
+    """Clip -> first transcript that the model read, for the clips of a part; empty for a model without text input.
 
-    Args:
-        model: After its loops, so that its features are computed.
-        data: Its datamodule.
-        part: Which part.
+    The features of these clips must be in the cache.
     """
     sources = [of.transcript if isinstance(of, VaderScores) else of for of in model.features]
     read = next((source for source in sources if isinstance(source, Transcript)), None)

@@ -1,4 +1,4 @@
-"""Scores with intervals by resampling actors, because the clips of one actor are not independent."""
+"""Scores with bootstrap intervals over actors, because the clips of one actor are not independent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, and its interval where clips of at least two actors carry it."""
+    """A value, and its interval if it is based on at least two actors."""
 
     value: float
     interval: Interval | None
@@ -31,17 +31,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Percentile bootstrap over actors: they are drawn with replacement, each with all clips.
+    """Percentile bootstrap over actors, which are drawn with replacement, each with all clips.
 
-    As all percentile intervals, it is too narrow where actors are few: of n, by about sqrt((n - 1) / n).
+    As all percentile intervals, it is too narrow for few actors: for n actors by about sqrt((n - 1) / n).
 
     Attributes:
-        level: Share of such intervals that are meant to hold the true value.
-        resamples: Number of draws.
-        seed: The same seed draws the same for any model over the same actors.
-
-    Raises:
-        EmorecError: The level is not between 0 and 1, or there is no resample.
+        level: Nominal coverage.
+        resamples: Number of resamples.
+        seed: The same seed gives the same draws for every model over the same actors.
     """
 
     level: float = 0.95
@@ -55,13 +52,13 @@ class Bootstrap:
             raise EmorecError("at least one resample", str(self.resamples), "set resamples, such as 2000")
 
     def draws(self, actors: int) -> Array:
-        """How often each resample draws each actor: (resamples, actors), whole numbers."""
+        """Number of times that each resample draws each actor: (resamples, actors), whole numbers."""
         shares = np.full(actors, 1 / actors)
         drawn = np.random.default_rng(self.seed).multinomial(actors, shares, size=self.resamples)
         return drawn.astype(np.float64)
 
     def interval(self, values: Array) -> Interval:
-        """The quantiles of a score's (resamples,) values that leave out as much on either side."""
+        """The central interval of a score's (resamples,) values."""
         low, high = np.quantile(values, [(1 - self.level) / 2, (1 + self.level) / 2])
         return Interval(float(low), float(high))
 
@@ -75,7 +72,7 @@ class Measurement:
 
     Attributes:
         clips: Number of clips.
-        actors: Number of actors, which the intervals rest on.
+        actors: Number of actors.
         scores: `accuracy`, `uar`, `macro_f1` and `weighted_f1`, as `metrics.score` defines them.
         recalls: Recall of each class; None for a class without clips.
     """
@@ -87,19 +84,15 @@ class Measurement:
 
     @property
     def note(self) -> str:
-        """Why there is no interval; empty where there is one."""
+        """The reason why there is no interval; empty if there is one."""
         return "" if self.actors > 1 else "no interval: all clips are of one actor"
 
 
 def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measurement:
     """Score a model, with intervals.
 
-    A recall has an interval where at least two actors have clips of the class; it leaves out resamples that
-    drew none of them.
-
-    Args:
-        predictions: Of all clips.
-        bootstrap: Level, resamples and seed.
+    A recall has an interval if at least two actors have clips of the class; resamples without any of them are left
+    out.
     """
     confusions = predictions.confusions()  # (actors, classes, classes)
     actors, classes = confusions.shape[:2]
@@ -125,18 +118,9 @@ def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measure
 def measure_groups(
     predictions: Predictions, groups: Sequence[str | None], bootstrap: Bootstrap = DEFAULT
 ) -> dict[str, Measurement]:
-    """Score the clips of each group on their own, such as each sex or intensity.
+    """Score the clips of each group separately, such as each sex or intensity, in order of first appearance.
 
-    Args:
-        predictions: Of all clips.
-        groups: Group of each clip; None leaves the clip out.
-        bootstrap: Level, resamples and seed.
-
-    Returns:
-        Group -> its scores, in order of first appearance.
-
-    Raises:
-        ValueError: There are not as many groups as clips.
+    `groups` has the group of each clip; None leaves the clip out.
     """
     return {name: measure(part, bootstrap) for name, part in _parts(predictions, groups).items()}
 

@@ -1,4 +1,4 @@
-"""The rows of a comparison: branches, rules, the oracle and chance on the judged part."""
+"""The rows of the score table: branches, rules, the oracle and chance on the evaluated part."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SECTIONS: dict[Way | None, str] = {
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One row of the comparison.
+    """One row of the score table.
 
     Attributes:
-        name: Of the branch, the rule or the part.
+        name: Name of the branch, the rule or the part.
         kind: `chosen` is the rule that makes the model's output.
-        scores: Of the first seed; those that the row has, none for a branch that was left out.
-        label: The system's label; empty for a row that is no system.
-        system: Its intervals and more.
-        section: What rules were solved on, where there are several ways; else empty.
-        seeds: Score -> mean and deviation over seeds; empty where there is one seed.
-        weight: Share of a branch in the chosen rule; None where it has none.
-        reason: Why a branch was left out.
-        skipped: Clips that a branch could not take, as they have no audio; its scores rest on the others.
-        before: Scores on the same clips before the refit; none where there is no refit to compare with.
+        scores: Available scores of the first seed; empty for a branch that was left out.
+        label: The system's label; empty for a row without a system.
+        system: Scores of the system, with intervals.
+        section: The way in which rules were solved if there are several; else empty.
+        seeds: Score -> mean and deviation over seeds; empty for a single seed.
+        weight: Share of a branch in the chosen rule, if any.
+        reason: The reason why a branch was left out.
+        skipped: Number of clips without audio that a branch did not predict; its scores exclude them.
+        before: Scores on the same clips before the refit; empty without a refit.
     """
 
     name: str
@@ -54,10 +54,7 @@ class ScoreRow:
 
 
 def score_rows(results: Results, evaluation: Evaluation) -> list[ScoreRow]:
-    """Compare a fusion's branches and rules, or the parts of a single model, on the judged part.
-
-    A fusion of several branches also has its oracle; every comparison has chance.
-    """
+    """Rows for a fusion's branches and rules, or for the parts of a single model; then for the oracle and chance."""
     rows = [_row(results, evaluation, system) for system in results.branches]
     section = rows[0].section if rows else ""
     rows += [
@@ -74,7 +71,7 @@ def score_rows(results: Results, evaluation: Evaluation) -> list[ScoreRow]:
 
 
 def _parts(results: Results, evaluation: Evaluation, model: System) -> Iterator[ScoreRow]:
-    """Every part of a single model; the judged one is the system."""
+    """A row for every part of a single model; that of the evaluated part has the system."""
     for part, scores in evaluation.systems[results.label(model)].folds[0].items():
         if part == results.part:
             yield _row(results, evaluation, model)
@@ -103,7 +100,7 @@ def _row(results: Results, evaluation: Evaluation, system: System) -> ScoreRow:
 
 
 def over_seeds(system: SystemScores, task: str) -> dict[str, MeanSd]:
-    """Score -> mean and deviation over seeds, of all folds together."""
+    """Score -> mean and deviation over seeds, pooled over folds."""
     return means_and_sds(scores[task] for scores in system.pooled)
 
 
@@ -119,7 +116,7 @@ def mean_and_sd(values: Sequence[float]) -> MeanSd:
 
 
 def warnings(results: Results) -> list[str]:
-    """What a reader of the figures must know: sentences without their full stop."""
+    """Caveats on the scores: sentences without a full stop."""
     models = [(results.label(branch), branch) for branch in results.branches]
     if results.chosen not in results.branches:
         models.append((results.model_name, results.chosen))
@@ -128,9 +125,9 @@ def warnings(results: Results) -> list[str]:
 
 
 def _one_class(results: Results, name: str, system: System) -> Iterator[str]:
-    """A sentence for each task for which one class is predicted for all judged clips of a fold.
+    """A warning for each task for which a single class is predicted for all clips of a fold.
 
-    Where all labels are of one class too, as `sex` with one actor, that is no fault.
+    If all labels are of one class too, as `sex` with one actor, there is no warning.
     """
     parts = [fold.logits[system][results.part] for fold in results.folds]
     for task in parts[0].logits:
@@ -148,6 +145,6 @@ def _one_class(results: Results, name: str, system: System) -> Iterator[str]:
                 else f"{task} is {label!r} for all {len(found[0])} clips"
             )
             yield (
-                f"{name} predicts one class only: {where}. It has learned nothing that tells the clips apart: "
+                f"{name} predicts one class only: {where}. It has not learned to distinguish the clips: "
                 "check its features, or train it with other settings"
             )

@@ -1,4 +1,4 @@
-"""The report's figures, as SVG to be put into a page: drawn without pyplot, so that no state is shared."""
+"""Figures of the report, as inline SVG; drawn without pyplot, which has global state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lightning_emorec.evaluation.calibration import ConfidenceBin, RiskCoverage
 from lightning_emorec.evaluation.curves import Curve
 from lightning_emorec.metrics import Integers
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the confusion matrix has one hue.
+# Okabe and Ito's colours, which are distinguishable for colour-blind readers; the confusion matrix has one hue.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
 
 STYLE = {
-    "svg.fonttype": "none",  # text stays text: small, sharp, and in the reader's own font
-    "svg.hashsalt": "lightning_emorec",  # the same figure is the same file
-    "text.parse_math": False,  # a class may be called "$"
+    "svg.fonttype": "none",  # keep text as text
+    "svg.hashsalt": "lightning_emorec",  # reproducible ids
+    "text.parse_math": False,  # a class name may contain "$"
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -31,16 +31,11 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 8,
 }
-WIDTH_INCHES = 4.4  # one column of a page; on a phone it still can be read
+WIDTH_INCHES = 4.4  # one column of a page; readable on a phone
 
 
 def confusion_figure(counts: Integers, classes: Sequence[str]) -> str:
-    """Draw a confusion matrix: percent of each true class, with the number of clips below.
-
-    Args:
-        counts: (classes, classes), true class by prediction.
-        classes: Their names.
-    """
+    """Plot a (classes, classes) confusion matrix: percent of each true class, with the number of clips below."""
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)  # (classes, classes)
     side = max(3.0, 1.1 + 0.42 * len(classes))
 
@@ -64,11 +59,7 @@ def confusion_figure(counts: Integers, classes: Sequence[str]) -> str:
 
 
 def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
-    """Draw the accuracy of a model against its confidence; larger dots stand for more clips.
-
-    Args:
-        bins: The bins that are not empty.
-    """
+    """Plot the accuracy of a model against its confidence for non-empty bins; the area of a dot shows its clips."""
     most = max(group.clips for group in bins)
 
     def paint(axes: Axes) -> None:
@@ -86,11 +77,7 @@ def reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
 
 
 def class_reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
-    """Draw how often a class is right against the probability it was given, small, to stand among others.
-
-    Args:
-        bins: The bins that are not empty.
-    """
+    """Plot the frequency of a class against its probability for non-empty bins, as a small multiple."""
 
     def paint(axes: Axes) -> None:
         _paint_reliability(axes, bins, (5, 40))
@@ -100,12 +87,9 @@ def class_reliability_figure(bins: Sequence[ConfidenceBin]) -> str:
 
 
 def _paint_reliability(axes: Axes, bins: Sequence[ConfidenceBin], sizes: tuple[int, int]) -> Any:
-    """Paint the diagonal, a line through the bins and their dots, which are returned.
+    """Paint the diagonal, a line through the bins and their dots; return the dots.
 
-    Args:
-        axes: Where to paint.
-        bins: The bins that are not empty.
-        sizes: Area of the smallest dot, and what the bin with the most clips adds to it.
+    `sizes` are the minimal area of a dot, and the additional area of the bin with the most clips.
     """
     confidence, accuracy = ([100 * getattr(of, name) for of in bins] for name in ("confidence", "accuracy"))
     most, (least, further) = max(group.clips for group in bins), sizes
@@ -118,11 +102,7 @@ def _paint_reliability(axes: Axes, bins: Sequence[ConfidenceBin], sizes: tuple[i
 
 
 def risk_figure(risk: RiskCoverage) -> str:
-    """Draw the share of errors among the clips that are answered, those of highest confidence first.
-
-    Args:
-        risk: Of the model.
-    """
+    """Plot a risk-coverage curve."""
     covered, wrong = ([100 * value for value in values] for values in (risk.coverage, risk.risk))
 
     def paint(axes: Axes) -> None:
@@ -137,12 +117,7 @@ def risk_figure(risk: RiskCoverage) -> str:
 
 
 def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> str:
-    """Draw the course of training, losses above scores.
-
-    Args:
-        losses: Name -> loss by epoch.
-        scores: Name -> score in 0..1 by epoch.
-    """
+    """Plot learning curves: losses in the upper panel, scores in [0, 1] in the lower."""
 
     def paint(upper: Axes, lower: Axes) -> None:
         colours = (GREY, ORANGE, BLUE, GREEN)
@@ -164,13 +139,7 @@ def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> s
 
 
 def svg(inches: tuple[float, float], paint: Callable[..., None], panels: int = 1) -> str:
-    """Draw a figure as an SVG element.
-
-    Args:
-        inches: Width and height.
-        paint: Paints on as many axes, one above the other, as there are panels.
-        panels: Their number.
-    """
+    """Render a figure of so many panels, one above the other, as an SVG element; `paint` gets their axes."""
     text = StringIO()
     no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with matplotlib.rc_context(STYLE):

@@ -1,4 +1,4 @@
-"""What a model's prediction sets hold on actors that it has not learned from, beside what they promise."""
+"""Evaluation of a model's prediction sets on test actors: empirical and nominal coverage."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ASKED = 0.9
 
 @dataclass(frozen=True)
 class PredictionSets:
-    """Prediction sets on the test clips, each fold's by the validation actors of that fold.
+    """Prediction sets on the test clips; those of each fold are calibrated on its validation actors.
 
     Attributes:
-        asked: The coverage that they are made for.
-        coverage: Share of the clips whose right class is in the set.
-        actors: Actor -> the same of the actor's clips.
-        mean_size: Classes in a set.
-        certain: Share of sets of one class.
+        asked: Nominal coverage.
+        coverage: Share of the clips with the right class in the set.
+        actors: Actor -> coverage of the actor's clips.
+        mean_size: Mean number of classes in a set.
+        certain: Share of sets with one class.
         ece: Expected calibration error of the calibrated probabilities.
-        validation_actors: Number of validation actors that they are founded on, the least of the folds.
-        nominal: Whether `asked` is more than these actors back up.
+        validation_actors: Number of validation actors, the minimum over folds.
+        nominal: Whether these are too few actors to guarantee the coverage.
     """
 
     asked: float
@@ -42,7 +42,7 @@ class PredictionSets:
 
     @property
     def sentence(self) -> str:
-        """What was found, for a line."""
+        """A summary in one line."""
         promised = f"{100 * self.asked:g}%{' (nominal)' if self.nominal else ''}"
         low, high = (100 * of for of in (min(self.actors.values()), max(self.actors.values())))
         return (
@@ -53,14 +53,9 @@ class PredictionSets:
 
 
 def prediction_sets(results: Results, asked: float = ASKED) -> PredictionSets | None:
-    """Judge the chosen system's sets of the first task on the test clips of the first seed, all folds together.
+    """Evaluate the chosen system's sets with coverage `asked` on the test clips of the first seed, pooled over folds.
 
-    Args:
-        results: What was found.
-        asked: The coverage.
-
-    Returns:
-        None where there was no test, or a fold has no validation logits to found sets on.
+    None without a test, or if a fold has no validation logits for calibration.
     """
     folds = results.of(results.seeds[0])
     founded = [fold.confidence for fold in folds if fold.confidence is not None]

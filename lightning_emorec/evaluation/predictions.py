@@ -1,4 +1,4 @@
-"""Predicted class, right class and actor of each clip: what scores, intervals and paired tests rest on."""
+"""Predicted class, right class and actor of each clip: the input of scores, intervals and paired tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightning_emorec.types import UNLABELLED, Clip
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One model's predictions of one task for the clips that the task labels, each clip once.
+    """Predictions of one model and task for the labelled clips, each clip once.
 
     Attributes:
         clip_ids: The clips.
@@ -28,7 +28,7 @@ class Predictions:
         classes: Names of the classes.
 
     Raises:
-        EmorecError: There is no clip, or one is there twice.
+        EmorecError: There is no clip, or a duplicate.
     """
 
     clip_ids: list[str]
@@ -59,17 +59,7 @@ class Predictions:
 
     @classmethod
     def of(cls, part: PartLogits, task: str, classes: list[str], clips: Mapping[str, Clip]) -> Predictions:
-        """Take the most probable class of one task's labelled clips.
-
-        Args:
-            part: Logits of the clips.
-            task: The task.
-            classes: Its class names.
-            clips: Clip id -> clip, for its actor.
-
-        Raises:
-            EmorecError: No clip is labelled, a logit is not finite, or a clip is there twice.
-        """
+        """Take the most probable class of the labelled clips of a task; `clips` (by id) have the actors."""
         logits, labels = labelled(part.logits[task], part.labels[task])
         kept = (part.labels[task] != UNLABELLED).tolist()
         ids = [clip for clip, keep in zip(part.clip_ids, kept, strict=True) if keep]
@@ -104,7 +94,7 @@ class Predictions:
         )
 
     def on(self, clips: Collection[str]) -> Predictions:
-        """Take these clips, in the order that they are in."""
+        """Take these clips, in their present order."""
         return self.rows(np.flatnonzero([clip in clips for clip in self.clip_ids]))
 
     def confusions(self) -> Integers:
@@ -115,11 +105,7 @@ class Predictions:
         return counts
 
     def in_order_of(self, other: Predictions, names: tuple[str, str]) -> Predictions:
-        """The same with the clips in the order of `other`, another model's predictions of them.
-
-        Args:
-            other: Predictions of the same clips.
-            names: What an error calls the two.
+        """Sort by the order of another model's predictions for the same clips; an error contains the two names.
 
         Raises:
             EmorecError: Clips, classes, labels or actors differ.

@@ -1,4 +1,4 @@
-"""What a finished run shows on Weights & Biases besides the metrics of its epochs."""
+"""Uploads the results of a finished run to Weights & Biases."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RESULT_FILES = (
 )
 
 SHOWN = ("branches", "rules", "fusion", "seconds", "parameters")
-"""Parts of metrics.json that go into the run's summary; Lightning has logged the model's own scores."""
+"""Keys of metrics.json for the summary of the W&B run; Lightning has logged the model's own scores."""
 
 
 def publish(
@@ -39,14 +39,9 @@ def publish(
     curves: Mapping[str, Path],
     logger: WandbRun,
 ) -> None:
-    """Send scores, charts, the report, the results and the checkpoint, and finish the W&B run.
+    """Upload scores, charts, the report, the result files and the checkpoint, and finish the W&B run.
 
-    Args:
-        results: What the run found.
-        content: Of metrics.json.
-        folder: The run folder, with all its files.
-        curves: Branch or model -> its metrics.csv.
-        logger: Of the W&B run.
+    `content` is that of metrics.json, `curves` are branch or model -> its metrics.csv.
     """
     import wandb
 
@@ -91,7 +86,7 @@ def _confusions(results: RunResults) -> Iterator[tuple[str, wandb.plot.CustomCha
 
 
 def _curves(curves: Mapping[str, Path], task: str) -> Iterator[tuple[str, wandb.plot.CustomChart]]:
-    """The course of each training, of the branches of a fusion too: they have no W&B run of their own."""
+    """Learning curves, also of the branches of a fusion, which have no separate W&B runs."""
     import wandb
 
     for name, path in curves.items():
@@ -125,6 +120,6 @@ def _artifact(name: str, kind: str, files: list[Path]) -> wandb.Artifact:
     artifact = wandb.Artifact(name, kind)
     for file in files:
         if file.is_file():
-            # As it lies: a copy among W&B's own files would hold each checkpoint twice.
+            # Without a copy among W&B's files, which would double the space of each checkpoint.
             artifact.add_file(str(file), policy="immutable")
     return artifact

@@ -1,4 +1,4 @@
-"""Pages that need no network and no other file: report.html of a run, and what other pages share with it."""
+"""Self-contained HTML pages: report.html of a run, and the content that other pages share with it."""
 
 from __future__ import annotations
 
@@ -31,20 +31,17 @@ REPORT = "report.html"
 TEMPLATES = "evaluation/templates"
 MOST_MISTAKES = 100
 FEW_ACTORS = 10
-"""Actors up to which a page warns that there are few of them."""
+"""A page warns of few actors up to this number."""
 
 
 def write_page(path: Path, template: str, content: Mapping[str, Any], templates: str = TEMPLATES) -> Path:
-    """Fill in the template of a page and write it in one step; what comes from outside is escaped.
+    """Render a template, with HTML escaped, and write the page.
 
     Args:
-        path: Of the page.
-        template: File name of its template.
-        content: Name -> value; one that a template uses and that is absent is an error.
-        templates: Folder of the package that holds the template; what it extends may also be of `evaluation`.
-
-    Returns:
-        The path of the page.
+        path: The page to write; also returned.
+        template: File name of the template.
+        content: Name -> value; a name that the template uses must be present.
+        templates: Folder of the template in this package; its base templates may also be in `evaluation`.
     """
     environment = Environment(
         loader=ChoiceLoader(
@@ -73,16 +70,9 @@ def write_page(path: Path, template: str, content: Mapping[str, Any], templates:
 def write_report(
     results: RunResults, evaluation: Evaluation, folder: Path, curves: Mapping[str, Path]
 ) -> Path:
-    """Write report.html.
+    """Write report.html and return its path.
 
-    Args:
-        results: What the run found.
-        evaluation: Its scores.
-        folder: The run folder.
-        curves: Branch or model -> its metrics.csv; those that are absent or hold no course are passed over.
-
-    Returns:
-        The path of the page.
+    `curves` are branch or model -> its metrics.csv; files that are absent or without a curve are skipped.
     """
     wrong = mistakes(evaluation.of_model.predictions, results.clips, results.texts)
     content = {
@@ -100,7 +90,7 @@ def write_report(
 
 
 def shared_content(results: Results, evaluation: Evaluation) -> dict[str, Any]:
-    """What evaluation.html.j2 shows of a run and of a cross-validation."""
+    """The content of evaluation.html.j2, for a run and for a cross-validation."""
     rows = score_rows(results, evaluation)
     seeds = results.seeds
     return {
@@ -145,7 +135,7 @@ def _model_sections(model: SystemScores) -> dict[str, Any]:
 
 
 def _actors(results: Results, evaluation: Evaluation) -> str:
-    """Actors under the branches and rules, of a cross-validation only the chosen rule; or one by one."""
+    """Figure of accuracy by actor; of the rules of a cross-validation, only the chosen one is shown."""
     if not results.systems[1:] and not results.branches:
         rows: list[ActorRow] = by_actor(evaluation.of_model.predictions)
         mean = evaluation.measured.scores["accuracy"].value
@@ -155,7 +145,7 @@ def _actors(results: Results, evaluation: Evaluation) -> str:
 
 
 def actor_strips(evaluation: Evaluation, labels: list[str], chance: float | None = None) -> str:
-    """Draw the accuracy of each actor under some of the systems."""
+    """Plot the accuracy of each actor under some of the systems."""
     systems = {label: evaluation.systems[label] for label in labels}
     accuracies = {
         label: {actor: scores["accuracy"] for actor, scores in of.actors.items()}
@@ -174,7 +164,7 @@ def _other_tasks(results: RunResults, evaluation: Evaluation) -> Iterator[tuple[
 
 
 def _weights(results: Results) -> Markup | None:
-    """The weights of the chosen rule over folds and seeds, in each way it was solved."""
+    """Figure of the weights of the chosen rule over folds and seeds, for each way."""
     shares: dict[str, dict[str, list[float]]] = {}
     for system in results.rules:
         known = shares_by_fold(results, system, results.task)
@@ -185,13 +175,13 @@ def _weights(results: Results) -> Markup | None:
 
 
 def shares_by_fold(results: Results, system: System, task: str) -> list[dict[str, float]]:
-    """The weights that a rule learned in each fold; empty for a rule that has none."""
+    """The learned weights of a rule in each fold; empty for a rule without weights."""
     learned = [fold.weights[system][task].shares for fold in results.folds if system in fold.weights]
     return [of for of in learned if of]
 
 
 def _seconds(results: Results) -> dict[str, float]:
-    """Stage -> wall time over all folds and seeds."""
+    """Stage -> total wall time of all folds and seeds."""
     spent: dict[str, float] = {}
     for fold in results.folds:
         for stage, seconds in fold.seconds.items():
@@ -200,7 +190,7 @@ def _seconds(results: Results) -> dict[str, float]:
 
 
 def _curves(curves: Mapping[str, Path], task: str) -> Iterator[tuple[str, Markup]]:
-    """What the figure is of, and its SVG."""
+    """Branch or model, and the SVG of its learning curves."""
     losses = {"train/loss": "training loss", f"val/{task}/nll": "validation loss"}
     scores = {f"val/{task}/accuracy": "validation accuracy", f"val/{task}/uar": "validation UAR"}
     for name, path in curves.items():

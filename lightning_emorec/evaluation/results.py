@@ -1,4 +1,4 @@
-"""What is evaluated: the logits of named systems, fold by fold, and the facts that a reader needs beside them."""
+"""The input of an evaluation: logits of named systems in each fold, and facts for the report."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
 
 PartResults = dict[Part, PartLogits]
-"""Validation logits; test logits where it was tested; training logits where they were asked for."""
+"""Validation logits, test logits if tested, training logits with `score_training`."""
 
 PART_NAMES: dict[Part, str] = {"train": "training", "val": "validation", "test": "test"}
 
 Way = Literal["val", "oof"]
-"""What the rules of a cross-validation were solved on: one validation split, or out-of-fold logits."""
+"""The clips that rules of a cross-validation were solved on: one validation split, or out of fold."""
 
 WAY_NAMES: dict[Way, str] = {"val": "validation split", "oof": "out of fold"}
 
 
 @dataclass(frozen=True)
 class System:
-    """Something that is scored.
+    """A branch, a rule or a single model that is scored.
 
     Attributes:
-        name: Of the branch, the rule or the model.
-        kind: `model` is a run that fuses nothing.
-        way: What a rule of a cross-validation was solved on.
+        name: Name of the branch, the rule or the model.
+        kind: `model` is a single model without fusion.
+        way: For a rule of a cross-validation.
     """
 
     name: str
@@ -40,16 +40,16 @@ class System:
 
 
 BeforeRefit = dict[System, PartLogits]
-"""Test logits of the system that the choices were made on, whose training did not see validation clips."""
+"""Test logits before the refit, of systems that were not trained on validation clips."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a rule learned for one task.
+    """The learned weights of a rule for one task.
 
     Attributes:
-        shares: Branch name -> weight, summing to 1; None where the rule has none.
-        temperature: 1 / sum of the free weights; None where the rule learns no scale.
+        shares: Branch name -> weight, summing to 1; None for a rule without weights.
+        temperature: 1 / sum of the free weights; None for a rule without a scale.
     """
 
     shares: dict[str, float] | None
@@ -58,16 +58,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class Fold:
-    """What a `fit` of one fold with one seed found; a run by itself is one fold.
+    """Results of a `fit` of one fold with one seed; a single run is one fold.
 
     Attributes:
         logits: System -> part -> logits; branches before rules.
         actors: Part -> its actors, in order.
-        weights: Rule -> task -> what it learned.
-        seed: Its seed.
+        weights: Rule -> task -> learned weights.
+        seed: The seed.
         index: Number of the fold.
         solved_on: Way -> number of clips that the rules were solved on.
-        confidence: Of the chosen system for the first task; None where no validation logits found it.
+        confidence: Of the chosen system for the first task; None without validation logits.
         seconds: Stage -> wall time.
         versions: Package -> version, and `python`, `device`.
     """
@@ -85,19 +85,19 @@ class Fold:
 
 @dataclass(frozen=True)
 class Results:
-    """What is evaluated.
+    """The input of an evaluation.
 
     Attributes:
-        name: Of the folder.
-        tasks: Task name -> class names; the first is the headline.
+        name: Name of the folder.
+        tasks: Task name -> class names; the first task is evaluated in full.
         clips: The clips of the evaluated parts by id.
-        folds: By seed and then fold.
+        folds: Sorted by seed and then fold.
         chosen: The system that is the model.
-        left_out: Branch name -> why it was not fused.
-        synthetic: The audio is generated: everything shown must say so.
+        left_out: Branch name -> the reason why it was not fused.
+        synthetic: Whether the audio is generated, which every report must state.
         config: The resolved config, as YAML.
-        warnings: What a reader of the figures must know, decided before training: sentences without full stop.
-        before_refit: Empty where there is nothing to compare a refit with.
+        warnings: Caveats known before training: sentences without a full stop.
+        before_refit: Empty without a refit.
     """
 
     name: str
@@ -113,17 +113,17 @@ class Results:
 
     @property
     def task(self) -> str:
-        """The first, which everything is judged by."""
+        """The first task."""
         return next(iter(self.tasks))
 
     @property
     def part(self) -> Part:
-        """The judged part: `test` where there was a test, else `val`."""
+        """The evaluated part: `test` if the run was tested, else `val`."""
         return "test" if "test" in self.folds[0].logits[self.chosen] else "val"
 
     @property
     def is_judged(self) -> bool:
-        """Whether there are test or validation clips; a refit has none where it is not tested."""
+        """Whether there are test or validation clips; a refit that is not tested has none."""
         return self.part in self.folds[0].logits[self.chosen]
 
     @property
@@ -148,7 +148,7 @@ class Results:
 
     @property
     def seeds(self) -> list[int]:
-        """In order."""
+        """All seeds, in order."""
         return list(dict.fromkeys(fold.seed for fold in self.folds))
 
     def of(self, seed: int) -> list[Fold]:
@@ -156,12 +156,12 @@ class Results:
         return [fold for fold in self.folds if fold.seed == seed]
 
     def pooled(self, system: System, seed: int) -> PartLogits:
-        """Logits of all clips of the judged part, each from the fold that it was judged in."""
+        """Logits of all clips of the evaluated part, pooled over folds."""
         parts = [fold.logits[system][self.part] for fold in self.of(seed)]
         return parts[0] if len(parts) == 1 else PartLogits.join(parts)
 
     def label(self, system: System) -> str:
-        """What tells a system from the others, such as `log_linear (out of fold)`."""
+        """A unique label of a system, such as `log_linear (out of fold)`."""
         if system.kind == "model":
             return PART_NAMES[self.part]
         if system.way:
@@ -171,35 +171,34 @@ class Results:
 
     @property
     def model_name(self) -> str:
-        """What a warning calls the model."""
+        """The name of the model in warnings."""
         return self.label(self.chosen)
 
     @property
     def headline(self) -> list[str]:
-        """What the title of a table says: name, what was judged, and on what."""
+        """Parts of a table's title: name, and what was evaluated on which clips."""
         raise NotImplementedError
 
     def pairs(self, best_branch: str | None) -> list[tuple[str, str]]:
-        """The systems that are tested against each other, by label: every two."""
+        """Labels of the pairs of systems to test against each other: every two."""
         return list(combinations([self.label(system) for system in self.systems], 2))
 
 
 @dataclass(frozen=True)
 class RunResults(Results):
-    """What one run found, in one fold.
+    """Results of one run, in one fold.
 
     Attributes:
         model: `FusionModule` or the branch's class.
         clip_counts: Part -> number of clips.
         absent_test_actors: Test actors that the corpus lacks; the run then has no test.
-        parameters: Trained and frozen weights of the model.
-        texts: Clip of the judged part -> what the model read of it; empty for a model that reads nothing.
-        across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
-            the others.
-        skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
-        judged_by: Of a model that is judged on the tasks and classes it shares with the corpus: which, and what is not
-            judged; else empty.
-        refits: Branch name, or that of the run itself -> `folder` and `epochs` of its refit.
+        parameters: Number of trained and frozen weights of the model.
+        texts: Clip of the evaluated part -> transcript that the model read; empty for a model without text input.
+        across_actors: Task name -> validation scores of a fusion with leave-one-actor-out weights.
+        skipped: Clip -> error in its audio, for the clips that `data.on_error: skip` left out.
+        judged_by: Of a model evaluated on the tasks and classes that it shares with the corpus: these, and what is left
+            out; else empty.
+        refits: Name of the branch, or of the run itself -> `folder` and `epochs` of its refit.
     """
 
     model: str = ""
@@ -214,7 +213,7 @@ class RunResults(Results):
 
     @cached_property
     def fold(self) -> Fold:
-        """The only one."""
+        """The only fold."""
         (fold,) = self.folds
         return fold
 
@@ -230,7 +229,7 @@ class RunResults(Results):
 
     @property
     def judged_part(self) -> str:
-        """`TEST`, or `VALIDATION` and why there was no test."""
+        """`TEST`, or `VALIDATION` and the reason why there was no test."""
         if self.part == "test":
             return "TEST"
         absent = self.absent_test_actors
@@ -239,7 +238,7 @@ class RunResults(Results):
 
     @property
     def judged_size(self) -> str:
-        """How many clips of how many actors the scores rest on."""
+        """Number of evaluated clips and actors."""
         clips = int((self.output[self.part].labels[self.task] != UNLABELLED).sum())
         return f"{clips} clips of {count(len(self.fold.actors[self.part]), 'actor')}"
 
@@ -250,22 +249,22 @@ class RunResults(Results):
 
     @property
     def learned(self) -> Weights | None:
-        """What the chosen rule learned for the first task; None but for a fusion."""
+        """The learned weights of the chosen rule for the first task; None without a fusion."""
         return self.fold.weights[self.chosen][self.task] if self.is_fusion else None
 
     @property
     def refitted(self) -> bool:
-        """Whether this is a fusion over refitted branches; its validation figures are of those before."""
+        """Whether this is a fusion of refitted branches; its validation scores are those before the refit."""
         return bool(self.refits) and self.is_fusion
 
     @property
     def learned_from(self) -> list[str]:
-        """Actors that the model, as it is on the judged part, was trained on."""
+        """Actors that the model which is evaluated was trained on."""
         joined = self.refitted and self.part == "test"
         return [*self.fold.actors["train"], *(self.fold.actors["val"] if joined else [])]
 
 
 def wall_s(metrics: Mapping[str, Any]) -> float:
-    """Seconds by the clock that a run took, from its metrics.json: branches count once, and not each by itself."""
+    """Wall time of a run in seconds, from its metrics.json; branches trained in parallel are not added up."""
     seconds: Mapping[str, float] = metrics["seconds"]
     return sum(spent for stage, spent in seconds.items() if not stage.startswith("branch "))

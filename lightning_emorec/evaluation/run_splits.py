@@ -22,24 +22,16 @@ from lightning_emorec.runs.plan import RunPlan
 def loop_over_parts(
     trainer: Trainer, model: Branch, data: EmotionDataModule, plan: RunPlan, train: bool, test: bool
 ) -> BeforeRefit | None:
-    """Judge the best checkpoint on validation clips, then, where they are there, on test clips.
+    """Evaluate the best checkpoint on validation clips, and with `train` and `test` on training and test clips.
 
-    A fusion whose branches were refitted is tested before and after they take their places, and its best
-    checkpoint is that after. Where there are no validation clips, the last epoch is the best.
-
-    Args:
-        trainer: After its `fit`.
-        model: Keeps its logits of each part.
-        data: The run's.
-        plan: The run's.
-        train: Whether to judge on training clips too.
-        test: Whether to test.
+    A fusion with refitted branches is tested with the original and then with the refitted branches, and its best
+    checkpoint has the refitted ones. Without validation clips, the last epoch is the best.
 
     Returns:
-        What was found before branches were refitted, if they were.
+        Test logits with the original branches, if there are refitted ones.
     """
     best, before = best_checkpoint(plan.folder), None
-    solved = isinstance(model, ClosedFormBranch)  # is what it is: nothing to choose, nothing to read again
+    solved = isinstance(model, ClosedFormBranch)  # no epoch to choose, no checkpoint to load
     file = None if solved else str(best)
     judge: dict[str, Any] = {"model": model, "datamodule": data, "ckpt_path": file, "weights_only": True}
     if not plan.refits and (solved or not data.parts.val):
@@ -49,7 +41,7 @@ def loop_over_parts(
     test = test and bool(data.parts.test)
     if isinstance(model, FusionModule) and plan.refits:
         if test:
-            loggers, trainer.loggers = trainer.loggers, []  # metrics.csv has the run's own test alone
+            loggers, trainer.loggers = trainer.loggers, []  # only the final test is logged
             trainer.test(**judge, verbose=False)
             trainer.loggers = loggers
             before = logits_of_part(model, "test")
@@ -65,14 +57,7 @@ def loop_over_parts(
 
 
 def keep_validation(best: Path, model: Branch, data: EmotionDataModule, plan: RunPlan) -> None:
-    """Add to the best checkpoint the validation logits that its choices rest on; none where there are none.
-
-    Args:
-        best: The checkpoint.
-        model: After its validation.
-        data: The run's.
-        plan: The run's.
-    """
+    """Add the `validation_logits`, if any, to the best checkpoint."""
     if (known := validation_logits(model, data, plan)) is not None:
         content = torch.load(best, map_location="cpu", weights_only=True)
         save_whole({**content, VALIDATION: known.to_state()}, best)

@@ -1,4 +1,4 @@
-"""Whether one model is better than another on the same clips, or was lucky with these clips or these actors."""
+"""Paired significance tests of two models on the same clips, over clips and over actors."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.metrics import Array, Integers
 
 MOST_PATTERNS = 2**16
-"""Sign patterns up to which all are tried."""
+"""Up to this number, all sign patterns are enumerated."""
 
 ROUNDING = 1e-12
-"""Sums that differ by less, as a share of the largest one, are equal: 0.1 + 0.2 ties with 0.3."""
+"""Relative tolerance for equal sums: 0.1 + 0.2 ties with 0.3."""
 
 
 @dataclass(frozen=True)
 class PValue:
-    """Two-sided p-value of one test, as it is and corrected for the number of pairs that were compared."""
+    """Two-sided p-value of one test, uncorrected and corrected for the number of compared pairs."""
 
     raw: float
     holm: float
@@ -38,14 +38,14 @@ class Comparison:
         second: Name of the other.
         clips: Number of clips.
         actors: Number of actors.
-        only_first_right: Clips that the first alone has right.
-        only_second_right: Clips that the second alone has right.
+        only_first_right: Number of clips that only the first predicts correctly.
+        only_second_right: Number of clips that only the second predicts correctly.
         accuracy_difference: Accuracy of the first minus that of the second, and its interval over actors.
-        uar_difference: The same of UAR.
-        mcnemar: Exact McNemar test over clips. It takes clips for independent, which those of one actor are not,
-            so it is too ready to find a difference between models.
-        actor_accuracy: Permutation over actors, of the mean over actors of each one's accuracy.
-        actor_uar: Permutation over actors, of UAR.
+        uar_difference: UAR of the first minus that of the second.
+        mcnemar: Exact McNemar test over clips. It assumes independent clips, which the clips of one actor are not,
+            so that its p-values are too small.
+        actor_accuracy: Permutation test over actors of the mean of their accuracies.
+        actor_uar: Permutation test over actors of UAR.
     """
 
     first: str
@@ -62,11 +62,11 @@ class Comparison:
 
     @property
     def least_p(self) -> float:
-        """The smallest raw p that a permutation over so few actors can give: 0.125 of four, 1 of one."""
+        """The smallest possible raw p of a permutation test over these actors: 0.125 for four, 1 for one."""
         return float(2.0 ** (1 - self.actors))
 
     def turned(self) -> Comparison:
-        """The second against the first."""
+        """The comparison with first and second swapped."""
         difference, ends = self.accuracy_difference, self.accuracy_difference.interval
         return replace(
             self,
@@ -85,18 +85,16 @@ def paired_tests(
     permutations: int = 9_999,
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[Comparison]:
-    """Test pairs of models.
-
-    Holm's correction of each test is over the pairs that are tested.
+    """Test pairs of models, with Holm's correction of each test over the pairs.
 
     Args:
         models: Name of a branch, a rule or a run -> its predictions; the order of clips may differ.
-        bootstrap: Level, resamples and seed; the seed is that of the permutations, too.
-        permutations: How many sign patterns are drawn where there are more than 2^16.
-        pairs: Those that are tested, decided before; every two models by default, in their order.
+        bootstrap: Level, resamples and seed; the seed is also used for the permutations.
+        permutations: Number of random sign patterns if there are more than 2^16.
+        pairs: Pairs to test, chosen independently of the results; by default every two models.
 
     Raises:
-        EmorecError: There are fewer than two models, or they differ in their clips, labels, actors or classes.
+        EmorecError: Fewer than two models, or models that differ in clips, labels, actors or classes.
     """
     if len(models) < 2:
         raise EmorecError("at least two models", ", ".join(models) or "none", "name another one")
@@ -123,7 +121,7 @@ def paired_tests(
 def _pair(
     names: tuple[str, str], first: Predictions, second: Predictions, bootstrap: Bootstrap, permutations: int
 ) -> Comparison:
-    """Compare two models over the same clips, as if no others were compared."""
+    """Compare two models on the same clips, without correction for other pairs."""
     first_right, second_right = first.right, second.right
     apart = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
     mcnemar = float(binomtest(apart[0], sum(apart)).pvalue) if sum(apart) else 1.0
@@ -133,8 +131,8 @@ def _pair(
     )  # (actors, classes) more clips right
     clips = confusions[0].sum(axis=2)  # (actors, classes)
     accuracies = gained.sum(axis=1) / clips.sum(axis=1)  # (actors,)
-    # Swapping the predictions of one actor leaves all labels as they are, so the difference of UAR is a sum over
-    # actors in which the swap turns one sign.
+    # Swapping the predictions of one actor does not change the labels, so the difference of UAR is a sum over actors
+    # in which the swap flips one sign.
     present = clips.sum(axis=0) > 0  # (classes,)
     recalls = (gained[:, present] / clips[:, present].sum(axis=0)).mean(axis=1)  # (actors,)
     p_accuracy, p_uar = (sign_flip_p(of, permutations, bootstrap.seed) for of in (accuracies, recalls))
@@ -152,7 +150,7 @@ def _pair(
 
 
 def _difference(gained: Integers, clips: Integers, bootstrap: Bootstrap) -> Estimate:
-    """Difference in accuracy, by actors' clips and how many more of them are right, each (actors,)."""
+    """Difference in accuracy, from (actors,) numbers of additional right clips and (actors,) numbers of clips."""
     value = float(gained.sum() / clips.sum())
     if len(clips) == 1:
         return Estimate(value, None)
@@ -161,22 +159,16 @@ def _difference(gained: Integers, clips: Integers, bootstrap: Bootstrap) -> Esti
 
 
 def sign_flip_p(differences: Array, permutations: int = 9_999, seed: int = 0) -> float:
-    """Test whether differences are as likely to be positive as negative (Fisher 1935), two-sided.
+    """Two-sided sign-flip permutation test of the sum of (actors,) differences (Fisher 1935).
 
-    Args:
-        differences: (actors,) what each contributes to the sum that is tested.
-        permutations: How many sign patterns are drawn where there are more than 2^16; the p is then
-            (1 + those as extreme) / (1 + drawn), never 0 (Phipson & Smyth 2010).
-        seed: Of the draws.
-
-    Raises:
-        EmorecError: A difference is not finite, or nothing would be drawn.
+    Of more than 2^16 sign patterns, `permutations` are drawn at random; p is then (1 + number as extreme) /
+    (1 + number drawn), never 0 (Phipson & Smyth 2010).
     """
     if not np.isfinite(differences).all():
         raise EmorecError("finite differences", str(differences), "leave out models that failed")
     if permutations < 1:
         raise EmorecError("at least one permutation", str(permutations), "set permutations, such as 9999")
-    turned = differences[differences != 0]  # a sign before 0 changes nothing: fewer patterns
+    turned = differences[differences != 0]  # the sign of a zero is irrelevant
     threshold = abs(turned.sum()) - ROUNDING * np.abs(turned).sum()
     sums = np.zeros(1)
     if 2 ** len(turned) <= MOST_PATTERNS:
@@ -190,11 +182,7 @@ def sign_flip_p(differences: Array, permutations: int = 9_999, seed: int = 0) ->
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct a family of p-values for their number (Holm 1979), in their order.
-
-    Raises:
-        EmorecError: One is not between 0 and 1.
-    """
+    """Correct p-values for their number (Holm 1979), in their order."""
     values = np.array(p_values, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise EmorecError("p-values between 0 and 1", str(list(p_values)), "leave out tests that failed")

@@ -1,4 +1,4 @@
-"""Figures that compare systems: accuracy by actor, weights by branch."""
+"""Figures that compare systems: accuracy by actor, and weights by branch."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, 
 
 MOST_ACTORS = 40
 MOST_NAMED = 8
-"""Actors up to which each has a colour, a marker and a line of its own."""
+"""Up to this number, each actor has its own colour, marker and line."""
 
-# Okabe and Ito's, all but yellow, which is faint on white, and black again for the eighth.
+# Okabe and Ito's colours without yellow, which is faint on white, and grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#6b7280")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 APART = 0.07
-"""Height between the dots of two actors, as a share of a strip, so that equal ones are both seen."""
+"""Vertical distance between the dots of two actors, as a share of a strip, so that equal values do not overlap."""
 
 
 def actors_figure(rows: Sequence[ActorRow], mean: float, chance: float) -> str:
-    """Draw each actor's accuracy as a dot, beside the mean over clips and chance.
+    """Plot each actor's accuracy as a dot, with lines at the accuracy over all clips (`mean`) and at chance.
 
-    Args:
-        rows: The actors; of more than 40, those with the most clips are drawn.
-        mean: Accuracy over all clips.
-        chance: Accuracy of the largest class.
+    Of more than 40 actors, those with the most clips are shown.
     """
     most = sorted(rows, key=lambda row: row.clips, reverse=True)[:MOST_ACTORS]
     shown = [row for row in rows if row in most]
@@ -51,14 +48,14 @@ def actors_figure(rows: Sequence[ActorRow], mean: float, chance: float) -> str:
 def strip_figure(
     accuracies: Mapping[str, Mapping[str, float]], means: Mapping[str, float], chance: float | None = None
 ) -> str:
-    """Draw a strip for each system with a dot for each actor.
+    """Plot a strip for each system with a dot for each actor.
 
-    Up to eight actors are told apart, each by a line through its dots; of more, the dots alone are drawn.
+    Up to eight actors have their own colours and lines; of more actors, only dots are shown.
 
     Args:
         accuracies: System -> actor -> accuracy.
         means: System -> accuracy over all clips.
-        chance: Accuracy of the largest class.
+        chance: Accuracy of the most frequent class.
     """
     systems = list(accuracies)
     actors = list(dict.fromkeys(actor for of in accuracies.values() for actor in of))
@@ -99,16 +96,15 @@ def strip_figure(
     return svg((WIDTH_INCHES, 1.3 + 0.4 * len(systems)), paint)
 
 
-LOOKS = ((BLUE, "o"), (ORANGE, "s"))  # as many as there are ways to solve a rule
+LOOKS = ((BLUE, "o"), (ORANGE, "s"))  # one for each way to solve a rule
 WAYS_APART = 0.3
-"""Height between the two ways in the row of a branch."""
+"""Vertical distance between the two ways in the row of a branch."""
 
 
 def weights_figure(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Draw the share of each branch in a fusion: a dot for each fold, and an upright line at their mean.
+    """Plot the share of each branch in a fusion: a dot for each fold, and a vertical line at their mean.
 
-    Args:
-        shares: Way in which the rule was solved -> branch name -> share of each fold.
+    `shares` are way in which the rule was solved -> branch name -> share in each fold.
     """
     branches = list(next(iter(shares.values())))
 

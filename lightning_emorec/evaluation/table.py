@@ -23,7 +23,7 @@ from lightning_emorec.types import Clip, Part, Tasks
 
 ACTOR_CHARACTERS = 120
 NAME_CHARACTERS = 32
-"""Up to this length a name has its line, whatever columns that costs; a longer one is folded."""
+"""A name up to this length stays on one line, if necessary by dropping columns; a longer one is folded."""
 
 STYLES = {"chosen": "bold", "left out": "yellow", "oracle": "dim", "chance": "dim"}
 SHORT_SECTIONS = {SECTIONS[way]: name for way, name in WAY_NAMES.items()}
@@ -32,7 +32,7 @@ NOTES = {"chosen": "chosen", "left out": "left out"}
 
 @dataclass(frozen=True)
 class Line:
-    """A row of `print_scores`: its name, a cell for each further column, its style, and whether a rule follows."""
+    """A row of `print_scores`: its name, a cell for each further column, its style, and whether a line follows."""
 
     name: str
     cells: Sequence[str]
@@ -47,14 +47,9 @@ def print_scores(
     lines: Sequence[Line],
     least_important: Sequence[str] = (),
 ) -> None:
-    """Print a table in which a name stays on one line, on 80 columns too.
+    """Print a table that fits on 80 columns with each name on one line.
 
-    Args:
-        console: Where to print.
-        title: Above the table.
-        headings: Of all columns, the first that of the names.
-        lines: The rows.
-        least_important: Headings of columns to drop, in this order, until the rest fits.
+    `headings` include that of the names; columns in `least_important` are dropped, in this order, until the rest fits.
     """
     longest = max((len(line.name) for line in lines), default=0)
     dropped: list[str] = []
@@ -93,16 +88,7 @@ def print_results(
     console: Console | None = None,
     more: Callable[[Console], None] = lambda _: None,
 ) -> None:
-    """Print the comparison, what looks wrong, notes and, last, where the page is.
-
-    Args:
-        results: What was found.
-        evaluation: Its scores.
-        page: The report.
-        notes: Sentences below the table.
-        console: Where to print; standard output by default.
-        more: Prints further tables below the first.
-    """
+    """Print the score table, warnings, notes and, last, the path of the page; `more` prints further tables."""
     console = console or Console()
     print_comparison(results, evaluation, console)
     more(console)
@@ -118,14 +104,7 @@ def print_results(
 def print_run(
     results: RunResults, evaluation: Evaluation, page: Path, console: Console | None = None
 ) -> None:
-    """Print what a `fit`, `validate` or `test` found.
-
-    Args:
-        results: What the run found.
-        evaluation: Its scores.
-        page: report.html.
-        console: Where to print; standard output by default.
-    """
+    """Print the results of a `fit`, `validate` or `test`."""
     notes = []
     if results.before_refit:
         notes.append("before: accuracy before the refit on validation actors too")
@@ -136,7 +115,7 @@ def print_run(
 
 
 def print_comparison(results: Results, evaluation: Evaluation, console: Console) -> None:
-    """Print branches, rules and chance on the judged part; all scores in percent."""
+    """Print scores of branches, rules and chance on the evaluated part, in percent."""
     rows = score_rows(results, evaluation)
     level = f"[{100 * evaluation.bootstrap.level:g}%]"
     folds = len(results.of(results.seeds[0])) > 1
@@ -186,19 +165,13 @@ def percent_sd(of: MeanSd) -> str:
 
 
 def headed(synthetic: bool, *parts: str) -> Text:
-    """A title of several parts, which says first that the audio is generated."""
+    """A title of several parts, with a leading note if the audio is generated."""
     warning = Text("SYNTHETIC · ", style="bold yellow") if synthetic else Text()
     return warning.append(" · ".join(parts), style="bold")
 
 
 def split_table(parts: Parts, tasks: Tasks, synthetic: bool) -> Table:
-    """Show each part's clips, actors and classes, before training.
-
-    Args:
-        parts: The split.
-        tasks: Task name -> class names; the first is counted.
-        synthetic: The audio is generated.
-    """
+    """A table of each part's clips, actors and classes of the first task, shown before training."""
     task, classes = next(iter(tasks.items()))
     title = headed(synthetic, "split by actor", f"clips by {task}")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")

@@ -1,4 +1,4 @@
-"""The files that results leave: JSON of scores and tables of predictions."""
+"""Writes result files: JSON of scores, and tables of predictions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,9 @@ DECIMALS = 6
 
 
 def write_files(results: RunResults, evaluation: Evaluation | None, folder: Path) -> dict[str, Any]:
-    """Write metrics.json, predictions.csv and, for a fusion, branch_predictions.csv, each in one step.
+    """Write metrics.json (its content is returned), predictions.csv and, for a fusion, branch_predictions.csv.
 
-    Args:
-        results: What the run found.
-        evaluation: Its scores; None where there are no clips to judge by.
-        folder: The run folder.
-
-    Returns:
-        The content of metrics.json.
+    `evaluation` is None if there are no clips to evaluate.
     """
     content = metrics_content(results, evaluation)
     write_json(content, folder / "metrics.json")
@@ -97,7 +91,7 @@ def metrics_content(results: RunResults, evaluation: Evaluation | None) -> dict[
 
 
 def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
-    """What metrics.json and crossval.json hold of an evaluation."""
+    """The content of metrics.json and crossval.json from an evaluation."""
     classes, systems = evaluation.classes, evaluation.systems
     return {
         "intervals": {
@@ -152,14 +146,14 @@ def _comparison(pair: Comparison) -> dict[str, Any]:
 
 
 def ends(estimate: Estimate | None) -> list[float] | None:
-    """`[low, high]`, or None where there is no interval."""
+    """`[low, high]`, or None without an interval."""
     if estimate is None or estimate.interval is None:
         return None
     return [estimate.interval.low, estimate.interval.high]
 
 
 def write_json(content: object, path: Path) -> None:
-    """Write JSON in one step, rounded, with null for what JSON has no number for."""
+    """Write rounded JSON, with null for NaN and infinity."""
     text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text + "\n")
 
@@ -180,13 +174,7 @@ def probability_columns(tasks: Tasks) -> list[str]:
 
 
 def prediction_rows(tasks: Tasks, clips: Mapping[str, Clip], parts: PartResults) -> Iterator[Row]:
-    """A row for each clip of each part and each task.
-
-    Args:
-        tasks: Task name -> class names.
-        clips: The clips by id.
-        parts: The logits of a model.
-    """
+    """A row for each clip of each part and each task."""
     for part, values in parts.items():
         for task, logits in values.logits.items():
             classes, labels = tasks[task], values.labels[task].tolist()
@@ -205,7 +193,7 @@ def prediction_rows(tasks: Tasks, clips: Mapping[str, Clip], parts: PartResults)
 
 
 def as_csv(columns: list[str], rows: Iterable[Row]) -> str:
-    """The text of a table with a header."""
+    """Rows as CSV with a header."""
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

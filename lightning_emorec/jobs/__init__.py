@@ -1,1 +1,1 @@
-"""Runs `fit`s in child processes, several at a time, and stops them when this process is asked to stop."""
+"""Runs `fit`s in child processes, several at a time, and stops them when this process receives a signal to stop."""

@@ -1,4 +1,4 @@
-"""A child process, usually a `fit`, and what its log says went wrong."""
+"""A child process, usually a `fit`, and the reason of its failure as found in its log."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lightning_emorec.locks import Lock
 
 LOG = "fit.log"
 BEGIN = "\n== "  # before the title of each child in a log
-PATIENCE_S = 60.0  # for a child to leave its checkpoint after it was interrupted
+PATIENCE_S = 60.0  # for a child to save its checkpoint after it was interrupted
 
 Result = TypeVar("Result")
 
 Work = Generator["Child", None, Result]
-"""Child processes, one after the other: yields the one that runs, each time it is resumed, until all have ended."""
+"""Child processes in sequence: each `next` yields the child that is running; ends when the last child has ended."""
 
 
 def fit_command(*arguments: str) -> list[str]:
@@ -32,15 +32,13 @@ def fit_command(*arguments: str) -> list[str]:
 class Child:
     """A process in the foreground, or with a log and in the background.
 
-    In the foreground it writes where this process writes, and a terminal sends Ctrl-C to both. In the background it
-    has a session of its own: Ctrl-C reaches this process alone, which passes it on once.
+    In the foreground the child inherits stdout and stderr, and a terminal sends Ctrl-C to both processes. In the
+    background the child has its own session: Ctrl-C reaches only this process, which forwards it once.
 
     Args:
-        command: What to run.
-        environment: Of the child.
-        log: Makes it run in the background. Its output is appended, after the title.
-        title: Separates its output from that of the children before it.
-        lock: Held by the child too, in case this process is killed.
+        log: Runs the child in the background and appends its output to this file.
+        title: Written to the log before the output of this child.
+        lock: Inherited by the child, so that the lock stays held if this process is killed.
     """
 
     def __init__(
@@ -78,35 +76,34 @@ class Child:
         return status
 
     def interrupt(self, which: signal.Signals = signal.SIGINT) -> None:
-        """Ask it, and the processes it started, to stop after leaving a checkpoint; does not wait.
+        """Interrupt the child and its descendants, which save a checkpoint and exit; does not wait.
 
-        Args:
-            which: The signal that asked this process to stop.
+        `which` is the signal that this process received.
         """
         self._patience_until = time.monotonic() + PATIENCE_S
         if self._in_background:
             self._signal_session(signal.SIGINT)
         elif (
             which != signal.SIGINT
-        ):  # a terminal's Ctrl-C has reached it, but a scheduler may signal one process alone
+        ):  # the terminal sends Ctrl-C to the child too; a scheduler may signal only us
             self._process.send_signal(which)
 
     def stop(self) -> Work[None]:
-        """Interrupt it and yield it while it stops."""
+        """Interrupt the child and yield it until it has exited; kill it after `PATIENCE_S`."""
         self.interrupt()
         while self.poll() is None and time.monotonic() < self._patience_until:
             yield self
         self.kill()
 
     def wait(self) -> None:
-        """Wait until it has stopped after it was interrupted; in the background it is ended if it takes too long."""
+        """Wait for the interrupted child to exit; a child in the background is killed after `PATIENCE_S`."""
         patience_s = max(0.0, self._patience_until - time.monotonic())
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s if self._in_background else None)
         self.kill()
 
     def kill(self) -> None:
-        """End one in the background that still runs, with the processes it started."""
+        """Kill a child in the background that is still running, and its descendants."""
         if self._in_background:
             self._signal_session(signal.SIGKILL)
             self._process.wait()
@@ -117,7 +114,7 @@ class Child:
 
 
 def last_error(log: Path) -> str:
-    """Why the last child in a log failed: its last `EmorecError`, wherever a traceback has it, else its last line."""
+    """The reason why the last child in a log failed: its last `EmorecError` message, else its last line of output."""
     output = log.read_text(encoding="utf8", errors="replace").rpartition(BEGIN)[2]
     lines = [line.strip() for line in output.split("\n")[1:] if line.strip()]
     ours = [line for line in lines if "expected " in line and "; found " in line]

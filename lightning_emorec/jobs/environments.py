@@ -1,4 +1,4 @@
-"""The environment variables of child processes: what they inherit, and their share of cores and GPUs."""
+"""Environment variables of child processes: which are inherited, and their share of cores and GPUs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 Environment = dict[str, str]
 
-# What makes Lightning or torch take a process for one of several.
+# Variables by which Lightning and torch detect that a process is one of several ranks.
 _OF_A_GROUP = {
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "NODE_RANK"),
     *("ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR", "MASTER_PORT"),
@@ -19,7 +19,7 @@ _OF_TORCHRUN = "TORCHELASTIC_"
 
 
 def environment_alone(environment: Mapping[str, str]) -> Environment:
-    """An environment for a process that is no part of the group that this one is in."""
+    """A copy of an environment without the variables of a process group."""
     return {
         name: value
         for name, value in environment.items()
@@ -28,11 +28,9 @@ def environment_alone(environment: Mapping[str, str]) -> Environment:
 
 
 def environments(jobs: int, one_gpu_each: bool = False) -> list[Environment]:
-    """One environment for each of the jobs that run at a time: a share of the cores, and of the GPUs if asked.
+    """One environment for each of the jobs that run at a time, with a share of the cores.
 
-    Args:
-        jobs: How many run at a time.
-        one_gpu_each: Let several jobs take turns on the GPUs, one each; else all see all of them.
+    With `one_gpu_each` the GPUs are assigned to the jobs in turn; else every job sees all GPUs.
     """
     own = {**environment_alone(os.environ), "PYTHONUNBUFFERED": "1"}
     if jobs == 1:

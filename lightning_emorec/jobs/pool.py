@@ -18,14 +18,14 @@ POLL_S = 0.2
 
 
 class Job(Protocol):
-    """Something that child processes do, one after the other."""
+    """A unit of work that runs one or more child processes in sequence."""
 
     @property
     def label(self) -> str:
-        """What it is doing now, for a progress bar."""
+        """Current activity, shown in a progress bar."""
 
     def run(self, environment: Environment) -> Work[None]:
-        """Start its children in an environment, one when the other has ended."""
+        """Start the child processes in the given environment, one after the other."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class _Slot:
 
 
 class Pool:
-    """As many slots for jobs as there are environments.
+    """Runs as many jobs at a time as there are environments.
 
     Args:
-        next_job: Called while a slot is free; None where nothing can be begun now.
+        next_job: Called while a slot is free; returns None if no job can start now.
         environments: One for each job that runs at a time.
     """
 
@@ -51,14 +51,14 @@ class Pool:
         self._error: Exception | None = None
 
     def run(self, show: Callable[[str], object] = bool) -> None:
-        """Run jobs until none is left. After an exception in one, the others that run are finished and none is begun.
+        """Run jobs until none is left. After an exception in one, running jobs are finished and no other is started.
 
         Args:
-            show: Called again and again with what runs; by default nothing is shown.
+            show: Called every `POLL_S` with the labels of the running jobs; by default nothing is shown.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C, SIGTERM or SIGUSR1 (`Stopped`); all children have then ended.
-            Exception: The first that a job raised.
+            KeyboardInterrupt: After Ctrl-C, SIGTERM or SIGUSR1 (`Stopped`), when all children have ended.
+            Exception: The first exception raised by a job.
         """
         with stopped_by(signal.SIGINT, *STOPS):
             try:
@@ -76,9 +76,9 @@ class Pool:
             raise self._error
 
     def _turn(self) -> bool:
-        """Resume what runs, begin what can be begun; whether anything runs.
+        """Resume running jobs and start new ones; return whether any job is running.
 
-        It is not interrupted: a started child would be lost, and a journal that a job writes would stay locked.
+        Signals are deferred: an interrupt could lose a started child, or leave a job's journal locked.
         """
         with stops_deferred():
             for slot in list(self._running):
@@ -101,7 +101,7 @@ class Pool:
         self._free.append(slot.environment)
 
     def _stop(self, which: signal.Signals) -> None:
-        """Interrupt whatever runs, all at once, and wait for it; a second Ctrl-C ends it at once."""
+        """Interrupt all running children at once and wait for them; a second Ctrl-C kills them."""
         children = [slot.child for slot in self._running if slot.child is not None]
         for child in children:
             child.interrupt(which)
@@ -129,9 +129,9 @@ class _Task(Generic[Result]):
 def side_by_side(
     tasks: Sequence[Callable[[Environment], Work[Result]]], environments: Sequence[Environment]
 ) -> list[Result]:
-    """Do tasks, as many at a time as there are environments, and return their results in order.
+    """Run as many tasks at a time as there are environments, and return their results in order.
 
-    If one raises an exception, those that run are finished, no other is begun, and it is raised again.
+    After an exception in a task, running tasks are finished, no other is started, and the exception is raised.
     """
     jobs = [_Task(task) for task in tasks]
     waiting = iter(jobs)
@@ -140,7 +140,7 @@ def side_by_side(
 
 
 def run_fit(config: Path, environment: Mapping[str, str]) -> int:
-    """Run `fit --config` in the foreground to its end; its exit status."""
+    """Run `fit --config` in the foreground and return its exit status."""
 
     def fit(environment: Environment) -> Work[int]:
         return Child(fit_command("--config", str(config)), environment).until_ended()

@@ -1,4 +1,4 @@
-"""How a process is stopped: by Ctrl-C, or by a scheduler."""
+"""Signals that stop a process: Ctrl-C, and those of a scheduler."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import FrameType
 from lightning_emorec.errors import Stopped
 
 STOPS = (signal.SIGTERM, signal.SIGUSR1)
-"""What a scheduler sends before it ends a process: when it is pre-empted, and some time before its limit."""
+"""Sent by a scheduler before it kills a process: on pre-emption, and shortly before the time limit."""
 
 
 @contextmanager
 def stopped_by(*signals: signal.Signals) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at SIGINT and `Stopped` at any other of these signals.
+    """Raise `KeyboardInterrupt` on SIGINT and `Stopped` on any other of these signals.
 
-    This holds even for a signal that a shell has set to be ignored. Does nothing in a thread other than the main one,
-    which alone can have handlers.
+    Signals that the parent shell set to be ignored are handled too. Does nothing outside the main thread, as Python
+    allows signal handlers only there.
     """
     with _handled(_stop, signals):
         yield
@@ -27,7 +27,7 @@ def stopped_by(*signals: signal.Signals) -> Iterator[None]:
 
 @contextmanager
 def stops_deferred() -> Iterator[None]:
-    """Handle Ctrl-C and `STOPS` after the block instead of within it, so that all of it is done."""
+    """Defer Ctrl-C and `STOPS` to the end of the block, so that the block is not interrupted."""
     received: list[int] = []
     with _handled(lambda number, _: received.append(number), (signal.SIGINT, *STOPS)):
         yield
@@ -39,7 +39,7 @@ def _stop(number: int, _: FrameType | None) -> None:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     for which in STOPS:
-        signal.signal(which, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
+        signal.signal(which, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
     raise Stopped(signal.Signals(number))
 
 

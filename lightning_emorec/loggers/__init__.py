@@ -1,4 +1,4 @@
-"""What a run logs to: `metrics.csv`, and W&B where the config asks for it."""
+"""Loggers: `metrics.csv` for every run, and W&B where the config has it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["MetricsCsv", "WandbRun", "loggers_of"]
 def loggers_of(
     given: Logger | Iterable[Logger] | bool | None, folder: Path, config: Mapping[str, Any], held: ExitStack
 ) -> list[Logger]:
-    """The loggers that a config asks for, in the run folder, and always `metrics.csv`, which the report reads.
+    """The loggers of a config, set up for the run folder, and `MetricsCsv`, which the report reads.
 
     Args:
-        given: `trainer.logger`; False for none at all.
+        given: `trainer.logger`, instantiated; False for no logger at all.
         folder: The run folder.
-        config: The run's.
-        held: Ends the W&B run when the command ends.
+        config: The run's config, logged to W&B.
+        held: Finishes the W&B run when the command ends.
     """
     if given is False:
         return []

@@ -1,4 +1,4 @@
-"""metrics.csv that a second start goes on with."""
+"""A `metrics.csv` to which a resumed run appends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning_emorec.atomic_write import write_atomically
 
 
 class MetricsCsv(CSVLogger):
-    """Writes `metrics.csv` into the run folder; Lightning's own logger would delete the file on a second start.
+    """Writes `metrics.csv` into the run folder; Lightning's `CSVLogger` would delete the file of a resumed run.
 
     Args:
         folder: The run folder.
@@ -27,7 +27,7 @@ class MetricsCsv(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """The writer, made when the first metric is logged."""
+        """The writer, created when the first metric is logged."""
         if self._experiment is None:
             self._experiment = _AppendingWriter(log_dir=self.log_dir)
         return self._experiment  # type: ignore[return-value]
@@ -35,14 +35,14 @@ class MetricsCsv(CSVLogger):
 
 class _AppendingWriter(ExperimentWriter):
     def _check_log_dir_exists(self) -> None:
-        """Learn the columns of a file that is there, in place of deleting it."""
+        """Read the columns of an existing file instead of deleting the file."""
         file = Path(self.metrics_file_path)
         if file.is_file():
             with file.open(newline="", encoding="utf8") as lines:
                 self.metrics_keys = next(csv.reader(lines), [])
 
     def save(self) -> None:
-        """Append the rows that were logged, or none of them: no half a row is left on a full disk."""
+        """Append all logged rows, or none of them: a full disk leaves no partial row."""
         if not self.metrics:
             return
         file = Path(self.metrics_file_path)

@@ -1,4 +1,4 @@
-"""The run on Weights & Biases, where the config asks for one."""
+"""Logs a run to Weights & Biases."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from wandb import Run
 
 WANDB_ID = "wandb_id"
-"""File of a run folder that holds the id of its run on W&B."""
+"""File in a run folder that holds the id of the W&B run."""
 
 AGENT = "WANDB_SWEEP_ID"
-"""Environment variable that a sweep's agent sets."""
+"""Environment variable that a W&B sweep agent sets."""
 
 STEP = "trainer/global_step"
 
@@ -35,20 +35,20 @@ NOT_SENT = {"offline", "dryrun", "disabled"}
 
 
 class WandbRun(Logger):
-    """Logs to one W&B run for each command, in the run folder and under its name.
+    """Logs each command to one W&B run, named after the run folder.
 
-    A command that goes on with an interrupted run goes on with its W&B run. Under a sweep's agent, the agent decides
-    the project and the id. Not Lightning's logger: that one sets WANDB_MODE for the whole process, takes over a run
-    that another command began in it, and sends no model from offline.
+    A command that resumes an interrupted run resumes its W&B run. Under a sweep agent, the agent sets the project
+    and the id. Lightning's `WandbLogger` is not used, because it sets WANDB_MODE for the whole process, reuses a run
+    that another command began in the same process, and uploads no model from an offline run.
 
     Args:
-        project: Project on W&B.
-        entity: User or team; by default that of the login.
-        name: Of the run; by default the run folder's.
-        group: Runs with the same are shown together.
-        tags: Of the run.
-        offline: Keep everything in the run folder, for `wandb sync` to send; WANDB_MODE=offline does the same.
-        log_model: Send `best.ckpt`, as an artifact, when the run came to its end.
+        project: W&B project.
+        entity: W&B user or team; by default that of the login.
+        name: Name of the W&B run; by default that of the run folder.
+        group: W&B group of the run.
+        tags: W&B tags of the run.
+        offline: Write to the run folder only, for a later `wandb sync`; the same as WANDB_MODE=offline.
+        log_model: Upload `best.ckpt` as an artifact when the run is complete.
     """
 
     def __init__(
@@ -76,12 +76,10 @@ class WandbRun(Logger):
         self._run: Run | None = None
 
     def place(self, folder: Path, config: Mapping[str, Any]) -> None:
-        """Set where the run happens, before anything is logged.
+        """Set the run folder and the run's config, before anything is logged.
 
-        Args:
-            folder: The run folder; W&B's files go into its `wandb/`.
-            config: The run's config. It is sent flat, by the dotted names of the command line: those are the names
-                of a sweep's parameters too, so that none is shown twice.
+        W&B's files go into `wandb/` in the folder. The config is logged flat, with the dotted keys of the command
+        line: a sweep names its parameters so too, and none is shown twice.
         """
         self._folder = folder
         self._asked["name"] = self._asked["name"] or folder.name
@@ -94,16 +92,16 @@ class WandbRun(Logger):
 
     @property
     def version(self) -> str | None:
-        """The id of the W&B run, once it has begun."""
+        """The id of the W&B run; None before it has begun."""
         return self._run and self._run.id
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Run:
-        """The W&B run, begun when it is first asked for.
+        """The W&B run, begun on first access.
 
         Raises:
-            EmorecError: W&B cannot begin it, for want of a login or of the server.
+            EmorecError: No login, or the server cannot be reached.
         """
         if self._run is None:
             self._run = self._begin()
@@ -113,11 +111,11 @@ class WandbRun(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Log what Lightning gives, which is a row an epoch."""
+        """Log one row of metrics; Lightning passes one an epoch."""
         self.experiment.log(metrics if step is None else {**metrics, STEP: step})
 
     def log_hyperparams(self, params: object) -> None:
-        """Do nothing: the whole config is sent when the run begins."""
+        """Do nothing: the whole config is logged when the run begins."""
 
     def end(
         self,
@@ -125,9 +123,9 @@ class WandbRun(Logger):
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        """Finish the W&B run, as failed where an error is passing; a second call does nothing.
+        """Finish the W&B run, with the exit status of `error`; a second call has no effect.
 
-        Its arguments are those of `__exit__`, so that an `ExitStack` can call it.
+        The arguments are those of `__exit__`, so that an `ExitStack` can call this method.
         """
         if self._run is not None:
             self._run.finish(exit_code=_status(error))
@@ -155,10 +153,7 @@ class WandbRun(Logger):
 
 
 def check_logger(logger: object) -> None:
-    """Check, before anything is trained, that the W&B runs of a config can begin here. May ask for a key.
-
-    Args:
-        logger: `trainer.logger` of a resolved config.
+    """Check before training that the W&B runs in `trainer.logger` of a resolved config can begin; may prompt for a key.
 
     Raises:
         UnavailableError: The package `wandb` is missing.
@@ -191,9 +186,9 @@ def _refused(error: Exception) -> EmorecError:
 
 
 def _status(error: BaseException | None) -> int:
-    """The exit status that the command ends with."""
+    """The exit status of the command that ends with this error."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-        error = error.__context__  # Lightning exits with 1 after Ctrl-C, and the command with another status
+        error = error.__context__  # Lightning exits with 1 after Ctrl-C; `__main__` changes the status
     if isinstance(error, KeyboardInterrupt):
         return 128 + (error.which if isinstance(error, Stopped) else signal.SIGINT)
     if isinstance(error, SystemExit) and isinstance(error.code, int):

@@ -1,1 +1,1 @@
-"""Run folders, what decides a run, and the training of the branches that a fusion lacks."""
+"""Run folders, the planning of a run, and the training of missing branches."""

@@ -1,4 +1,4 @@
-"""The command line of `fit`, `validate` and `test`: what a run adds to Lightning's, and what its parser may not see."""
+"""The command line of `fit`, `validate` and `test`: flags added to Lightning's parser, and flags handled outside it."""
 
 from __future__ import annotations
 
@@ -20,41 +20,43 @@ from lightning_emorec.renamed import with_current_class_paths
 from lightning_emorec.runs.checkpoint import config_to_judge
 
 PLAN = "--plan"
-"""Names the file of a `RunPlan`; for processes that another one starts, not for users."""
+"""Internal flag with the file of a `RunPlan`, for processes that another process starts."""
 
 BRANCH = "--model.init_args.overrides."
 TRANSFORM = re.compile(r"--data\.augment\.(?=[A-Z])")  # a class, as `SpeedPerturb`
 
 
 def add_run_arguments(parser: LightningArgumentParser) -> None:
-    """Add the name and place of a run, what it does after its `fit`, and which checkpoint it keeps."""
+    """Add the flags of a run: its name and folder, what follows the `fit`, and which checkpoint is kept."""
     parser.add_argument("--name", type=str, default="run", help="Name of the run's folder.")
     parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
     parser.add_argument(
         "--test_after_fit",
         type=bool,
         default=True,
-        help="Test once, after every choice, where the clips are there.",
+        help="Test the best checkpoint once, after all choices, if the corpus has the test clips.",
     )
     parser.add_argument(
         "--score_training",
         type=bool,
         default=False,
-        help="Score the training clips too, as they are: what the model fits better than it generalises.",
+        help="Score the training clips too, without augmentation, to show overfitting.",
     )
     parser.add_argument(
         "--refit",
         type=bool,
         default=False,
-        help="When all is chosen, train on training and validation actors, for the chosen number of epochs.",
+        help="After all choices, train again on training and validation actors, for the chosen number of epochs.",
     )
     parser.add_argument(
         "--branch_jobs",
         type=int,
         default=1,
-        help="How many of the branches that a fusion lacks are trained at a time.",
+        help="Number of missing branches of a fusion to train at a time.",
     )
-    parser.add_argument("--resolve_to", type=str | None, help="Write the full config there, and stop.")
+    parser.add_argument(
+        "--resolve_to", type=str | None, help="Write the resolved config to this file, and exit."
+    )
     parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
     defaults = {"filename": "best", "mode": "max", "enable_version_counter": False}
     parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
@@ -62,13 +64,13 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line, parted.
+    """A command line, split by who reads it.
 
     Attributes:
-        args: What the parser reads.
-        branches: `BRANCH` NAME.KEY -> value: knobs inside the branches of a fused run. jsonargparse would let each
-            of these flags replace all that a config overrides in the same branch.
-        transforms: `--data.augment.` CLASS.ARGUMENT -> value. jsonargparse has no flag for what is in a list.
+        args: For LightningCLI's parser.
+        branches: NAME.KEY -> value from `BRANCH` flags: settings of the branches of a fused run. In jsonargparse,
+            each of these flags would replace all overrides of the same branch in a config.
+        transforms: CLASS.ARGUMENT -> value from `--data.augment.` flags. jsonargparse has no flags for list items.
         plan: File of the plan that another process made for this one.
     """
 
@@ -79,15 +81,12 @@ class CommandLine:
 
 
 def read_command_line(args: Sequence[str]) -> CommandLine:
-    """Take out, as FLAG=VALUE or FLAG VALUE, what the parser has no flag for, and read the values as YAML.
+    """Extract the flags that the parser does not know (FLAG=VALUE or FLAG VALUE), and parse their values as YAML.
 
-    `validate` and `test` with a checkpoint and without a config get the config inside the checkpoint.
-
-    Raises:
-        EmorecError: A flag without a value, or a checkpoint that cannot be read or holds no config.
+    `validate` and `test` with --ckpt_path and without --config use the config in the checkpoint.
     """
     line = CommandLine()
-    plan = _option(sys.argv, PLAN)  # of a rank that Lightning started from a script which calls `main(args)`
+    plan = _option(sys.argv, PLAN)  # for a rank that Lightning started from a script which calls `main(args)`
     rest = iter(with_current_class_paths([*args]))
     for arg in rest:
         transform = TRANSFORM.match(arg)
@@ -97,7 +96,7 @@ def read_command_line(args: Sequence[str]) -> CommandLine:
             continue
         text = value if equals else next(rest, None)
         if text is None:
-            raise EmorecError(f"{flag}=VALUE", "no value", "add one")
+            raise EmorecError(f"{flag}=VALUE", "no value", f"add a value to {flag}")
         if transform:
             line.transforms[flag[transform.end() :]] = yaml.safe_load(text)
         elif flag == PLAN:

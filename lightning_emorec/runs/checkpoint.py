@@ -1,4 +1,4 @@
-"""What a checkpoint holds beside its weights, and whether it fits the run that is to use it."""
+"""Metadata of a checkpoint: its config and hyper-parameters, and whether they match the current run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from lightning_emorec.inference import RUN_CONFIG, read_checkpoint
 from lightning_emorec.types import Tasks
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")
-"""What a config's `trainer` says of where it was trained, not of the model."""
+"""Keys in a config's `trainer` that describe the machine, not the model."""
 
 
 def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The `model` section of a config for the model in a checkpoint, as `LightningCLI` makes it of hyper-parameters."""
+    """The `model` section of a config, from a checkpoint's hyper-parameters in the way of `LightningCLI`."""
     given = {key: value for key, value in checkpoint["hyper_parameters"].items() if key != "_instantiator"}
     class_path = given.pop("_class_path", None)
     return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
-    """Check that a checkpoint to be trained further was made with the hyper-parameters that the config asks for.
+    """Check that a checkpoint to be trained further has the hyper-parameters of the config.
 
-    Raises:
-        EmorecError: They differ; Lightning would take the checkpoint's optimiser and the config's model.
+    Otherwise Lightning would combine the checkpoint's optimiser state with the config's model.
     """
     if ckpt_path in (None, "last"):
         return
@@ -56,7 +55,7 @@ def corpus_to_judge_on(ckpt_path: str | None, corpus: dict[str, Any], tasks: Tas
         EmorecError: There is no checkpoint.
     """
     if ckpt_path is None:
-        raise EmorecError("a checkpoint to judge", "none", "add --ckpt_path FILE")
+        raise EmorecError("a checkpoint to evaluate", "none", "add --ckpt_path FILE")
     trained = read_checkpoint(ckpt_path)["hyper_parameters"]["tasks"]
     if list(trained.items()) == list(tasks.items()):
         return None
@@ -65,12 +64,9 @@ def corpus_to_judge_on(ckpt_path: str | None, corpus: dict[str, Any], tasks: Tas
 
 
 def config_to_judge(file: str) -> dict[str, Any]:
-    """The run config inside a checkpoint, by which `validate` and `test` need no other.
+    """The run config in a checkpoint, for `validate` and `test` without --config.
 
-    All but where it was trained: a model from eight GPUs is judged on whatever is here.
-
-    Raises:
-        EmorecError: The checkpoint cannot be read, or holds no config.
+    Without `PLACE`: a model that was trained on eight GPUs is evaluated on the devices of this machine.
     """
     checkpoint = read_checkpoint(file)
     if RUN_CONFIG not in checkpoint:

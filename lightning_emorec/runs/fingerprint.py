@@ -1,4 +1,4 @@
-"""What a trained model depends on, as a short hash: equal hashes, equal model."""
+"""Fingerprint of a run: a short hash of everything that determines the trained model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from lightning_emorec.types import Tasks
 
 Config = Mapping[str, Any]
 
-# Where a run happens, not what it computes. Test clips are left out too: nothing is learned from them.
+# Left out of the fingerprint: where a run happens, not what it computes. `corpus` and `split` count by the content of
+# their training and validation clips; nothing is learned from test clips.
 PLACE_OF_DATA = {"corpus", "split", "cache", "workers", "on_error"}
 PLACE_OF_TRAINING = {
     "accelerator",
@@ -34,18 +35,17 @@ PLACE_OF_TRAINING = {
 
 
 def describe_clips(parts: Parts, audio: AudioStore, tasks: Tasks) -> str:
-    """A hash of the training and validation clips, and of the tasks that they are labelled for."""
+    """A hash of the training and validation clips and their labels for the tasks."""
     return short_hash([content_of(clips, audio, tasks) for clips in (parts.train, parts.val)])
 
 
 def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
-    """Hash of a resolved run config, its clips and what its training starts from.
+    """Hash of a resolved run config, its clips and the files and features that the training starts from.
 
     Args:
-        config: `model`, `data`, `trainer`, `checkpoint`, `seed_everything`, `refit` and `ckpt_path`, defaults filled
-            in.
-        clips: What `describe_clips` returned.
-        origins: What the model's `origins` returns: digests of weights, keys of features.
+        config: With all defaults filled in.
+        clips: The result of `describe_clips`.
+        origins: The result of `branch_origins`: digests of weights, keys of features.
     """
     began_from = config.get("ckpt_path")
     return short_hash(
@@ -67,20 +67,14 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
 
 
 def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) -> str:
-    """The fingerprint of a fusion, in which each branch's fingerprint stands for its config.
-
-    Args:
-        config: The fused run's resolved config.
-        prints: Branch name -> fingerprint, of the branches that are fused.
-        clips: What `describe_clips` returned.
-    """
+    """The fingerprint of a fused run; the config of each branch is replaced by its fingerprint in `prints`."""
     model = config["model"]
     with_prints = {**model, "init_args": {**model["init_args"], "branches": dict(prints)}}
     return fingerprint({**config, "model": with_prints}, clips, [])
 
 
 def _by_content(value: Any) -> Any:
-    """Put digests for the files and folders that a model starts from: weights, word vectors, checkpoints."""
+    """Replace paths of files and folders (weights, word vectors, checkpoints) by digests of their content."""
     if isinstance(value, Mapping):
         return {key: _by_content(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Run folders: chosen once, continued when unfinished, never overwritten."""
+"""Run folders: locked while in use, resumed when unfinished, never overwritten."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ LOCK = "lock"
 VERSION = "version"
 
 UNRECORDED = "0.1.0"
-"""The version of this package that began a folder without a record; later versions leave one."""
+"""The version that began a folder without a file `version`; later versions write one."""
 
 BRANCH = re.compile(r"(.+)-[0-9a-f]{16}(-[0-9a-f]{8})?")
-"""The folder of a trained branch: its name and its fingerprint, and of what it was tested on if not on test clips."""
+"""Folder of a trained branch: its name, its fingerprint, and a hash of the tested clips if not the run's test clips."""
 
 Held = TypeVar("Held", Lock, Lock | None)
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the run in this folder came to its end."""
+    """Whether the run in this folder is complete."""
     return (folder / DONE).is_file()
 
 
 def mark_done(folder: Path) -> None:
-    """Say that everything the run leaves is in place; the last thing a run writes."""
+    """Mark a run as complete; the last file that a run writes."""
     write_atomically(folder / DONE, "")
 
 
@@ -54,19 +54,10 @@ def record_version(folder: Path) -> None:
 
 
 def claim_run_folder(runs: Path, name: str, fingerprint: str, held: ExitStack) -> Path:
-    """The folder of a run: `name`, or `name-2` and so on where that is taken by another run.
+    """Lock and return the folder of a run: `name`, or `name-2` and so on if other runs use it.
 
-    An unfinished folder with the same fingerprint, in which no process is at work, is continued. One that another
-    version of this package began is left as it is, with a warning.
-
-    Args:
-        runs: Folder of all runs.
-        name: May hold slashes.
-        fingerprint: Of this run.
-        held: Gets the lock that keeps other processes out of the folder.
-
-    Raises:
-        EmorecError: The folder cannot be written.
+    An unfinished folder with the same fingerprint that no other process has locked is resumed. A folder that another
+    version of this package began is not changed, with a warning. `held` receives the lock.
     """
     number = 1
     while True:
@@ -82,11 +73,7 @@ def claim_run_folder(runs: Path, name: str, fingerprint: str, held: ExitStack) -
 
 
 def warn_of_other_versions(wanted: Iterable[Path]) -> None:
-    """Warn once if branches are trained anew although folders of the same names are there from other versions.
-
-    Args:
-        wanted: The folders of the branches of this version.
-    """
+    """Warn once if branches are retrained in the `wanted` folders although other versions have trained them."""
     old: dict[Path, str] = {}
     for folder in wanted:
         if not folder.exists():
@@ -98,27 +85,19 @@ def warn_of_other_versions(wanted: Iterable[Path]) -> None:
     if old:
         first, version = next(iter(old.items()))
         log.warning(
-            "%s%s was trained by version %s, and this is version %s, which trains its own: the folder is left as it "
-            "is; install version %s to use it, or delete it",
+            "%s%s was trained by version %s and is not reused by version %s, which trains its own: the folder is not "
+            "changed; install version %s to use it, or delete it",
             *(first, f" (and {len(old) - 1} more)" if len(old) > 1 else "", version, __version__, version),
         )
 
 
 def lock_folder(folder: Path) -> Lock:
-    """Keep other processes out of a run folder; waits for one that holds it.
-
-    Raises:
-        EmorecError: The folder cannot be written.
-    """
+    """Lock a run folder; waits while another process holds the lock."""
     return _lock_in(folder, lock)
 
 
 def try_lock_folder(folder: Path) -> Lock | None:
-    """Keep other processes out of a run folder; None if one of them holds it.
-
-    Raises:
-        EmorecError: The folder cannot be written.
-    """
+    """Lock a run folder; None if another process holds the lock."""
     return _lock_in(folder, try_lock)
 
 
@@ -134,12 +113,12 @@ def _is_ours(folder: Path, fingerprint: str) -> bool:
     if file.read_text(encoding="utf8") != fingerprint:
         if (version := begun_by(folder)) != __version__:
             log.warning(
-                "%s was begun by version %s, and this is version %s: it is left unfinished as it is; "
+                "%s was begun by version %s and is not resumed by version %s: the folder is not changed; "
                 "install version %s to finish it, or delete it",
                 *(folder, version, __version__, version),
             )
         return False
-    log.info("going on with the unfinished run in %s", folder)
+    log.info("resuming the unfinished run in %s", folder)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Checks for test speech that a model has seen: known training data of pretrained weights, shared recordings."""
+"""Checks for leakage: pretrained weights that were trained on the corpus, and recordings in two parts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ TRAINED_ON: dict[str, tuple[str, ...]] = {
         "emotion2vec/emotion2vec_plus_large",
     ),
 }
-"""Class of a corpus -> pretrained models that were trained on it according to their authors (model cards; for
-emotion2vec+ the EmoBox collection, which holds both)."""
+"""Corpus class -> pretrained models that were trained on it according to their authors (model cards; for emotion2vec+
+the EmoBox collection, which contains both)."""
 
 
 def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
@@ -40,8 +40,8 @@ def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) 
     names = dict.fromkeys(text.rpartition(".")[2] for text in _texts(corpus))  # a corpus may hold others
     texts = {text.lower() for text in _texts(model)}
     return [
-        f"{listed} was trained on {name}, test actors included: its figures here say nothing about speakers never "
-        "heard"
+        f"{listed} was trained on {name}, test actors included: its scores here do not apply to unseen "
+        "speakers"
         for name in names
         for listed in TRAINED_ON.get(name, ())
         if listed.lower() in texts
@@ -60,11 +60,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:
-    """Look for files with the same content in two parts: a clip seen in training tests nothing.
-
-    Raises:
-        EmorecError: There is one.
-    """
+    """Check that no file with the same content is in two parts."""
     part_of = {clip.id: part for part in PARTS for clip in getattr(parts, part)}
     audible = with_audio(parts.clips)
     first: dict[str, Clip] = {}  # digest -> the first clip that has it

@@ -1,4 +1,4 @@
-"""Knobs that the parser knows no flag for: inside the branches of a fused run, inside the transforms of a chain."""
+"""Overrides without a parser flag: settings of the branches of a fused run, arguments of augmentation transforms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,7 @@ from lightning_emorec.nested import flat
 
 
 def override_transforms(chain: list[Namespace], arguments: Mapping[str, Any]) -> list[Namespace]:
-    """Set arguments of transforms in a parsed `data.augment`.
-
-    Args:
-        chain: The transforms.
-        arguments: CLASS.ARGUMENT -> value.
-
-    Raises:
-        EmorecError: No transform of this class, more than one, or an argument that it does not take so.
-    """
+    """Set arguments (CLASS.ARGUMENT -> value) of the transforms in a parsed `data.augment`."""
     for key, value in arguments.items():
         name, _, argument = key.partition(".")
         _named(name, chain).init_args[argument] = value
@@ -29,11 +21,7 @@ def override_transforms(chain: list[Namespace], arguments: Mapping[str, Any]) ->
 
 
 def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Branch name -> dotted key -> value, from any nesting of these; a later key wins.
-
-    Raises:
-        EmorecError: The first part of a key is no branch.
-    """
+    """Branch name -> dotted key -> value, from any nesting of these; later keys replace earlier ones."""
     names = list(branches)
     found: dict[str, dict[str, Any]] = {}
     for key, value in flat(overrides):
@@ -47,7 +35,7 @@ def overrides_by_branch(overrides: Mapping[str, Any], branches: Iterable[str]) -
 
 
 def _named(name: str, chain: list[Namespace]) -> Namespace:
-    """The transform of a class, by its short name."""
+    """The only transform with this class name."""
     names = [transform.class_path.rpartition(".")[2] for transform in chain]
     if names.count(name) != 1:
         found = f"{names.count(name)} among {', '.join(names) or 'no transforms'}"
@@ -65,5 +53,5 @@ def _checked(chain: list[Namespace]) -> list[Namespace]:
         checked: list[Namespace] = parser.parse_object({"augment": plain}).augment
     except ArgumentError as error:
         reason = " ".join(str(error).split())
-        raise EmorecError("arguments that the transforms take", reason, "correct --data.augment") from error
+        raise EmorecError("valid arguments of the transforms", reason, "correct --data.augment") from error
     return checked

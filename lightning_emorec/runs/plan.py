@@ -1,4 +1,4 @@
-"""What a `fit`, `validate` or `test` will do, decided once, before anything is trained, and kept in its run folder."""
+"""The plan of a `fit`, `validate` or `test`: made once, before anything is trained, and kept in the run folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.errors import EmorecError
 
-# Not `plan.json`: a cross-validation keeps its own plan under that name, in a folder beside.
+# Not `plan.json`: a cross-validation has a file of that name.
 PLAN = "run_plan.json"
 
 
 @dataclass(frozen=True)
 class Refit:
-    """A model's second training, on training and validation actors.
+    """The second training of a model, on training and validation actors.
 
     Attributes:
-        folder: Its run folder.
-        epochs: For how long, as the first training chose; 0 for a model that is solved.
+        folder: Run folder of the refit.
+        epochs: Number of epochs, chosen in the first training; 0 for a closed-form model.
     """
 
     folder: Path
@@ -28,20 +28,19 @@ class Refit:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Decisions that every process of a run must share; each would decide anew from the command line alone.
+    """Decisions that all processes of a run share.
 
-    A process reads the file only where its command line names it with `--plan`; a file that an earlier command left
-    in a folder is written anew.
+    A process reads the file only if its command line has `--plan FILE`; other commands overwrite an existing file.
 
     Attributes:
         folder: The run folder.
-        branches: Branch name -> run folder of the trained branch; empty but for a fusion.
-        left_out: Branch name -> why it is not fused.
-        seconds: Stage -> seconds spent before the run's own trainer starts: `branch NAME` for each that was trained,
-            and `branches` for all of them by the clock.
-        warnings: What a reader of the run's figures must know.
-        refits: Branch name, or that of the run itself -> its refit; empty but with `refit`.
-        refit_of: Folder of the run that this one is the refit of.
+        branches: Branch name -> run folder of the trained branch; empty except for a fusion.
+        left_out: Branch name -> the reason why it is not fused.
+        seconds: Stage -> seconds spent before the run's own trainer starts: `branch NAME` for each trained branch,
+            and `branches` for the wall time of all.
+        warnings: Caveats shown with the run's scores.
+        refits: Name of the branch, or of the run itself -> its refit; empty unless `refit` is set.
+        refit_of: Folder of the original run if this run is a refit.
     """
 
     folder: Path
@@ -54,7 +53,7 @@ class RunPlan:
 
     @classmethod
     def of_text(cls, text: str) -> RunPlan:
-        """The plan that `as_text` wrote."""
+        """Parse the result of `as_text`."""
         plan = json.loads(text)
         return cls(
             Path(plan["folder"]),
@@ -68,11 +67,7 @@ class RunPlan:
 
     @classmethod
     def read(cls, file: Path) -> RunPlan:
-        """The plan that `write` left.
-
-        Raises:
-            EmorecError: There is no such file.
-        """
+        """Read a file written by `write`."""
         if not file.is_file():
             raise EmorecError("the plan of a run that has begun", f"no file {file}", "remove --plan")
         return cls.of_text(file.read_text(encoding="utf8"))
@@ -84,16 +79,16 @@ class RunPlan:
 
     @property
     def file(self) -> Path:
-        """Where the plan is kept."""
+        """The file of the plan in the run folder."""
         return self.folder / PLAN
 
     @property
     def arguments(self) -> list[str]:
-        """What hands the plan to another process of the run, on its command line."""
+        """Command line arguments that pass the plan to another process of the run."""
         return ["--plan", str(self.file)]
 
     def anywhere(self) -> RunPlan:
-        """The same for a process in another working directory."""
+        """The plan with absolute paths, for a process in another working directory."""
         return replace(
             self,
             folder=self.folder.resolve(),
@@ -105,5 +100,5 @@ class RunPlan:
         )
 
     def as_text(self) -> str:
-        """What `of_text` reads."""
+        """The plan as JSON."""
         return json.dumps(asdict(self), default=str, indent=2, ensure_ascii=False) + "\n"

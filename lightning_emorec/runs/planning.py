@@ -1,4 +1,4 @@
-"""Decides what a `fit` will do: where it runs, what it reuses, what it trains first."""
+"""Makes the plan of a run: its folder, the branches to reuse and the branches to train first."""
 
 from __future__ import annotations
 
@@ -43,24 +43,25 @@ Config = dict[str, Any]
 def plan_fit(
     config: Config, data: EmotionDataModule, held: ExitStack, coordinator: Coordinator | None = None
 ) -> RunPlan:
-    """Choose the run folder, and train the branches that a fusion lacks.
+    """Claim the run folder, and train the missing branches of a fusion.
 
     Args:
-        config: The run's resolved config; the configs of branches are inlined and resolved.
+        config: The run's resolved config, with inlined and resolved configs of its branches.
         data: Its datamodule.
-        held: Gets the lock on the run folder.
-        coordinator: Of all processes, where several were started together.
+        held: Receives the lock on the run folder.
+        coordinator: Only on rank 0 of several processes that were started together.
 
     Raises:
-        EmorecError: Bad clips or splits, a recording in two parts, no branch that can be had, or a branch that
-            did not finish; or the refit of a single model in several processes.
+        EmorecError: Invalid config, clips or split, no available branch, or a branch that failed to train.
     """
     if config["branch_jobs"] < 1:
         raise EmorecError("at least 1 branch at a time", str(config["branch_jobs"]), "set --branch_jobs")
     branches = config["model"]["init_args"].get("branches")
-    if config["refit"] and branches is None and coordinator is not None:  # it is over before its refit begins
+    if (
+        config["refit"] and branches is None and coordinator is not None
+    ):  # the process group ends before the refit begins
         expected = "one process where --refit is set for a single model"
-        found = "several, of which only the first would train the refit"
+        found = "several processes, of which only the first would train the refit"
         fix = "start one process (--trainer.devices N makes the others), or fuse this one branch"
         raise EmorecError(expected, found, fix)
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
@@ -80,16 +81,12 @@ def plan_fit(
 
 
 def plan_evaluation(config: Config, verb: str, held: ExitStack) -> RunPlan:
-    """Choose the folder of a `test` or `validate`, which trains nothing.
-
-    Args:
-        config: The resolved config.
-        verb: Ends the folder's name.
-        held: Gets the lock on the folder.
-    """
+    """Claim the folder of a `test` or `validate` run; `held` receives its lock."""
     warnings = _check(config)
     if verb == "validate" and config["refit"] and "branches" in config["model"]["init_args"]:
-        warnings.append("the branches were refitted on these actors too: speakers never heard are harder")
+        warnings.append(
+            "the branches were refitted on these actors too: expect lower scores on unseen speakers"
+        )
     return RunPlan(open_folder(config, f"{config['name']}-{verb}", uuid.uuid4().hex, held), warnings=warnings)
 
 
@@ -132,7 +129,7 @@ def _plan_fusion(
     tasks = [partial(train, name) for name in names]
     made = dict(zip(names, side_by_side(tasks, environments(jobs)), strict=True))
     seconds = trainer.seconds
-    if seconds:  # less than their sum, where several were trained at a time
+    if seconds:  # less than the sum over branches if several were trained at a time
         seconds["branches"] = time.monotonic() - started
     folders = {name: first for name, (first, _) in made.items()}
     refits = {name: again for name, (_, again) in made.items() if again is not None}
@@ -140,7 +137,7 @@ def _plan_fusion(
 
 
 def open_folder(config: Config, name: str, print_: str, held: ExitStack) -> Path:
-    """Claim the run folder, and write into it the config that repeats the run."""
+    """Claim the run folder, and write the run's config into it."""
     folder = claim_run_folder(Path(config["runs"]), name, print_, held)
     write_atomically(folder / "config.yaml", as_yaml(config))
     return folder

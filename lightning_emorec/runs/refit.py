@@ -1,4 +1,4 @@
-"""Trains a model once more, on training and validation actors, when every choice has been made on the latter."""
+"""Refits: the second training of a model, on training and validation actors, after all choices were made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIX = "-refit"
 
 
 def require_validation(config: Mapping[str, Any], parts: Parts) -> None:
-    """Check that a fusion, and a run that is to be refitted, has validation clips."""
+    """Check that a fused run and a run with `refit` have validation clips."""
     if parts.val:
         return
     if config["refit"]:
@@ -36,14 +36,14 @@ def require_validation(config: Mapping[str, Any], parts: Parts) -> None:
 
 
 def refit_run(config: Config, selecting: Path) -> Config:
-    """The config of a refit: that of the run that selected, but for the clips and the epochs.
+    """The config of a refit: that of the original run with other clips and another number of epochs.
 
-    Nothing watches validation clips any more: no early stopping, no best epoch. A schedule, such as a cosine,
-    is laid over the epochs that there are.
+    Without validation clips there is no early stopping and no best epoch. A schedule, such as a cosine, spans the
+    chosen epochs.
 
     Args:
-        config: Of the run that selected, resolved.
-        selecting: Its folder.
+        config: Resolved config of the original run.
+        selecting: Folder of the original run.
     """
     run = deepcopy(config)
     run["data"]["split"] = {
@@ -51,29 +51,20 @@ def refit_run(config: Config, selecting: Path) -> Config:
         "init_args": {"split": config["data"]["split"]},
     }
     trainer = run["trainer"]
-    if trainer["max_epochs"] != 0:  # else it is solved
+    if trainer["max_epochs"] != 0:  # 0 for a closed-form model
         trainer["max_epochs"] = chosen_epochs(selecting)
     trainer |= {"min_epochs": None, "max_steps": -1, "min_steps": None, "max_time": None}
     callbacks = trainer["callbacks"] or []
     listed = callbacks if isinstance(callbacks, list) else [callbacks]
     trainer["callbacks"] = [callback for callback in listed if not _watches_validation(callback)] or None
-    run["checkpoint"] = {}  # the last epoch is the best
+    run["checkpoint"] = {}  # without a monitor, the last epoch is saved as the best
     run["refit"] = False
     run["ckpt_path"] = None
     return run
 
 
 def plan_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tuple[Refit, Config]:
-    """Where and how the model of a run that is no fusion is trained once more.
-
-    Args:
-        config: The run's resolved config.
-        data: Its datamodule.
-        selecting: Its folder, with its best checkpoint.
-
-    Returns:
-        The refit, and the config of its `fit`.
-    """
+    """The refit of a single model and the config of its `fit`, from the original run's config, data and folder."""
     run = refit_run(config, selecting)
     origins = branch_origins(resolve_spec(config["model"], data.tasks))
     folder = refit_folder(selecting, fingerprint(run, describe_joined_clips(data), origins))
@@ -82,22 +73,20 @@ def plan_refit(config: Config, data: EmotionDataModule, selecting: Path) -> tupl
 
 
 def chosen_epochs(selecting: Path) -> int:
-    """How many epochs the best checkpoint of a run had been trained for."""
+    """The number of epochs that a run's best checkpoint was trained for."""
     return int(read_checkpoint(best_checkpoint(selecting))["epoch"]) + 1
 
 
 def describe_joined_clips(data: EmotionDataModule) -> str:
-    """As `describe_clips`, of a refit: both parts are trained on."""
+    """As `describe_clips`, for a refit, which trains on both parts."""
     joined = UnvalidatedParts([*data.parts.train, *data.parts.val], [], [])
     return describe_clips(joined, data.audio, data.tasks)
 
 
 def refit_folder(selecting: Path, print_: str) -> Path:
-    """The folder of the refit of a run that is no branch of a fusion, beside the run's own.
+    """The folder of a single model's refit, beside the folder of the original run.
 
-    Args:
-        selecting: The run's own.
-        print_: Fingerprint of the refit; a refit that has it is continued, and kept if it is done.
+    A folder with the refit's fingerprint `print_` is reused: the refit is resumed, or kept if it is done.
     """
     number = 1
     while True:

@@ -1,4 +1,4 @@
-"""One plan for all processes of a run, however they were started."""
+"""Distributes one plan to all processes of a run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ log = logging.getLogger(__name__)
 def agreed_plan(
     decide: Callable[[Coordinator | None], RunPlan], handed_over: Path | None, held: ExitStack
 ) -> RunPlan:
-    """The plan of the run that this process is part of, which is written into the run folder.
+    """The plan of the run that this process is part of; rank 0 writes it into the run folder.
 
     Args:
-        decide: Makes the plan; called in one process only.
+        decide: Makes the plan; called on rank 0 only.
         handed_over: File of a plan that another process made (`--plan`).
-        held: Gets what has to last as long as the run.
+        held: Receives the lock and the coordinator, for as long as the run lasts.
 
     Raises:
-        EmorecError: Not all processes came, the first one failed, or its run folder cannot be seen from here.
-        SystemExit: There is nothing to do: another run has done it all.
+        EmorecError: Not all processes connected, rank 0 failed, or its run folder is not visible on this machine.
+        SystemExit: There is nothing to do: the run is done.
     """
     launch = Launch.of_environment()
     if launch is None or launch.world == 1:
@@ -40,17 +40,13 @@ def agreed_plan(
         return follow(await_orders(store))
     coordinator = held.enter_context(Coordinator(store, launch.world - 1))
     plan = _own_plan(lambda: decide(coordinator), handed_over, held)
-    # Its text, not its file: another machine's disk may still show what an earlier command left there.
+    # The text, not the file: another machine may still see the file of an earlier command.
     coordinator.order({"do": "plan", "plan": plan.anywhere().as_text()}, last=True)
     return plan
 
 
 def follow(orders: Iterable[Order]) -> RunPlan:
-    """Start the `fit`s of branches as the first process orders, until it gives the plan.
-
-    Raises:
-        EmorecError: A branch did not finish, or its folder cannot be seen from here.
-    """
+    """Run the `fit`s of branches that rank 0 orders, until it sends the plan."""
     for order in orders:
         if order["do"] == "plan":
             plan = RunPlan.of_text(order["plan"])
@@ -71,7 +67,7 @@ def _own_plan(decide: Callable[[], RunPlan], handed_over: Path | None, held: Exi
         plan.write()
         return plan
     plan = RunPlan.read(handed_over)
-    # Ranks that Lightning made rely on the lock of the one that made them.
+    # Ranks that Lightning started rely on the lock of rank 0.
     if os.environ.get("LOCAL_RANK", "0") == "0":
         held.enter_context(lock_folder(plan.folder))
         record_version(plan.folder)

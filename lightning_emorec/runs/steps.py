@@ -1,4 +1,4 @@
-"""What a command does around its trainer: checkpoints to begin from and to write, the clock, the refit at the end."""
+"""The steps of a command around its trainer: seeds, checkpoints, loggers, timing, and the refit at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lightning_emorec.splits import WithoutValidation
 
 
 class Clock:
-    """Measures the stages of a command, one after the other.
+    """Measures the duration of each stage of a command.
 
     Attributes:
         seconds: Stage -> seconds.
@@ -43,35 +43,19 @@ class Clock:
         self._started = time.monotonic()
 
     def end_of(self, stage: str, without: float = 0.0) -> None:
-        """End a stage, and begin the next.
-
-        Args:
-            stage: The one that ends.
-            without: Seconds in it that belong to another.
-        """
+        """End a stage and begin the next; seconds in `without` belong to another stage and are subtracted."""
         now = time.monotonic()
         self.seconds[stage] = now - self._started - without
         self._started = now
 
 
 def seed_run(seed: int, name: str) -> None:
-    """Seed all generators before a model is built.
-
-    Args:
-        seed: Of the run.
-        name: `seed_name` of the model: different models of one run begin from different draws.
-    """
+    """Seed all generators before a model is built, differently for each `seed_name` of a model."""
     seed_everything(draw_seed(seed, 0, name) % 2**32, workers=True, verbose=False)
 
 
 def place_checkpoints(checkpoint: Namespace, folder: Path, data: EmotionDataModule) -> None:
-    """Set where the best checkpoint is written, and by which score it is chosen unless the config names another.
-
-    Args:
-        checkpoint: The config's section, which is changed.
-        folder: The run folder.
-        data: A datamodule of the same config.
-    """
+    """Set the folder and the default monitor in the config's section `checkpoint`."""
     checkpoint.dirpath = str(best_checkpoint(folder).parent)
     if checkpoint.monitor is None and not isinstance(data.split, WithoutValidation):
         checkpoint.monitor = f"val/{next(iter(data.tasks))}/uar"
@@ -80,13 +64,13 @@ def place_checkpoints(checkpoint: Namespace, folder: Path, data: EmotionDataModu
 def trainer_parts(
     given: Namespace, config: Mapping[str, Any], folder: Path, held: ExitStack
 ) -> dict[str, Any]:
-    """Arguments of a run's trainer that are ours: loggers, callbacks and plugins, those of its config first.
+    """Loggers, callbacks and plugins of a run's trainer: those of its config, then those of this package.
 
     Args:
         given: The config's section `trainer`, instantiated.
-        config: The run's.
+        config: The run's plain config.
         folder: The run folder.
-        held: Ends the loggers when the command ends.
+        held: Finishes the loggers when the command ends.
     """
     plugins: list[CheckpointIO | LayerSync] = [*(given.plugins or []), AtomicCheckpointIO()]
     if given.sync_batchnorm:
@@ -101,47 +85,28 @@ def trainer_parts(
 
 
 def prepare_trainer(trainer: Trainer, plan: RunPlan, held: ExitStack) -> None:
-    """Set what a trainer has no argument for: its signals, the arguments of its ranks, the order of its callbacks.
-
-    Args:
-        trainer: Before it runs.
-        plan: Handed to ranks that Lightning starts.
-        held: Takes the arguments back when the command ends.
-    """
+    """Set what a trainer has no argument for: signal handlers, the ranks' command line, the order of its callbacks."""
     keep_handlers(trainer)
     held.enter_context(rank_arguments(trainer, *plan.arguments))
-    # After the checkpoint of the best, whose score it holds: a resumed run would else take a worse one for it.
+    # LastCheckpoint runs after the best checkpoint, as it saves the best score, which a resumed run compares with.
     trainer.callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))  # type: ignore[attr-defined]
 
 
 def checkpoint_to_resume(folder: Path, model: Branch, given: str | None) -> str | None:
-    """The checkpoint that training begins from: the run's own last epoch, else the one that is given.
+    """The checkpoint that training starts from: the last epoch in the run folder, else `given` (--ckpt_path).
 
-    Args:
-        folder: The run folder.
-        model: One that is solved begins from nothing.
-        given: `--ckpt_path`.
-
-    Raises:
-        EmorecError: `last` is asked for, and there is none.
+    A closed-form model has no last epoch.
     """
     last = last_checkpoint(folder)
     if last.is_file() and not isinstance(model, ClosedFormBranch):
-        return str(last)  # also of a run that began from a given file: it has gone on since
+        return str(last)  # also if the run began from the given file: it has been trained further since
     if given == "last":
-        raise EmorecError("a checkpoint to go on from", f"no {last}", "remove --ckpt_path to start anew")
+        raise EmorecError("a checkpoint to resume from", f"no {last}", "remove --ckpt_path to start anew")
     return given
 
 
 def train_or_solve(trainer: Trainer, model: Branch, data: EmotionDataModule, **arguments: Any) -> None:
-    """Fit a model, whichever kind it is.
-
-    Args:
-        trainer: Of the run.
-        model: To be fitted.
-        data: Of the run.
-        arguments: Further ones of `Trainer.fit`.
-    """
+    """Solve a closed-form model, or train any other with `Trainer.fit(**arguments)`."""
     if isinstance(model, ClosedFormBranch):
         solve_with(trainer, model, data)
     else:
@@ -149,12 +114,7 @@ def train_or_solve(trainer: Trainer, model: Branch, data: EmotionDataModule, **a
 
 
 def train_refit(plan: RunPlan, config: dict[str, Any]) -> None:
-    """Train the refit of a run that is no fusion, in a process of its own; this ends the run.
-
-    Args:
-        plan: The run's, with its refit.
-        config: Of the refit.
-    """
+    """Train the refit of a single model in a child process, and mark the run as done."""
     ((name, refit),) = plan.refits.items()
     trainer = BranchTrainer(Path(config["runs"]))
     train = partial(trainer.train_in, refit.folder, f"{name} (refit)", config, refit_of=plan.folder)

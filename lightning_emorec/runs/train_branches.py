@@ -1,4 +1,4 @@
-"""Trains the branches that a fusion run lacks, each in a process of its own."""
+"""Trains the missing branches of a fused run, each in a child process."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 Config = dict[str, Any]
 
 BRANCHES = "branches"
-"""Folder of trained branches, among the runs."""
+"""Folder of trained branches, in the folder of all runs."""
 
-# What the fused run decides for its branches; the rest (model, augmentation, batch, epochs) is the branch's own.
+# Set by the fused run for its branches; the rest (model, augmentation, batch size, epochs) is set by each branch.
 SHARED_DATA = (
     "corpus",
     "split",
@@ -60,15 +60,15 @@ DECIDED = (
 
 
 def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> Config:
-    """The config of a branch's own `fit`: the branch's, with what the fused run decides for all its branches.
+    """The config of a branch's own `fit`: the branch's config with overrides and the fused run's shared settings.
 
     Args:
-        branch: The branch's own.
-        fused: That of the fused run.
-        overrides: Dotted key -> value, to be set in the branch's own.
+        branch: Config of the branch.
+        fused: Config of the fused run.
+        overrides: Dotted key -> value, set in the branch's config.
 
     Raises:
-        EmorecError: An override of what the fused run decides.
+        EmorecError: An override of a shared setting.
     """
     for key in overrides:
         if any(f"{key}.".startswith(f"{decided}.") for decided in DECIDED):
@@ -78,29 +78,24 @@ def branch_run(branch: Config, fused: Config, overrides: Mapping[str, Any]) -> C
     for section, keys in (("data", SHARED_DATA), ("trainer", SHARED_TRAINER)):
         run[section] = {**(run.get(section) or {}), **{key: fused[section][key] for key in keys}}
     wanted = (part["trainer"].get("sync_batchnorm") for part in (run, fused))
-    run["trainer"]["sync_batchnorm"] = any(wanted)  # asked of the branch, or of all: it is about the devices
+    run["trainer"]["sync_batchnorm"] = any(wanted)  # set for the branch or for all
     run["seed_everything"] = fused["seed_everything"]
     run["trainer"]["logger"] = None  # one command, one W&B run, which shows the branch's metrics.csv
-    run["test_after_fit"] = False  # test clips are used once, when every choice is made
-    run["refit"] = False  # the fused run refits all its branches, or none
+    run["test_after_fit"] = False  # test clips are used once, after every choice
+    run["refit"] = False  # the fused run refits all its branches or none
     return run
 
 
 def available_branches(
     specs: Mapping[str, Spec], parts: Parts, missing_branch: Literal["skip", "error"]
 ) -> tuple[list[str], dict[str, str]]:
-    """Check for every branch, before any is trained, whether it is available here.
-
-    Args:
-        specs: Name -> resolved spec.
-        parts: Clips to train on and to evaluate.
-        missing_branch: What to do about one that is not.
+    """Check before training whether every branch (name -> resolved spec) is available on this machine.
 
     Returns:
-        Names of those that are, and name -> reason for those left out.
+        Names of the available branches, and name -> reason for the others.
 
     Raises:
-        UnavailableError: One is not and `missing_branch` is `error`, or none is.
+        UnavailableError: No branch is available, or one is not and `missing_branch` is `error`.
     """
     left_out: dict[str, str] = {}
     for name, spec in specs.items():
@@ -123,28 +118,24 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
         for clips in (parts.train, parts.val, parts.test):
             if clips and not with_audio(clips):
                 paths_of(clips)  # raises, and names what is missing
-        if mute := [clip.id for clip in parts.clips if clip.path is None]:
+        if silent := [clip.id for clip in parts.clips if clip.path is None]:
             log.warning(
                 "branch %s skips %d of %d clips, which have no audio, e.g. %s",
-                name,
-                len(mute),
-                len(parts.clips),
-                mute[0],
+                *(name, len(silent), len(parts.clips), silent[0]),
             )
     branch_class(spec).check_available(spec["init_args"])
 
 
 class BranchTrainer:
-    """Trains branches, each in the folder among the `runs` that its fingerprint names, unless that is done.
+    """Trains each branch in the run folder named by its fingerprint, unless that run is done.
 
     Args:
         runs: Folder of all runs.
-        coordinator: Of all processes, where several were started together: each has a child, and these train the
-            branch together.
-        in_background: Write the output of each child into its folder, as where several are trained at a time.
+        coordinator: Only on rank 0 of several processes: each of them starts a child, and the children form a group.
+        in_background: Write the output of each child to a log in its folder, for several branches at a time.
 
     Attributes:
-        seconds: `branch NAME` -> seconds, of those that were not done.
+        seconds: `branch NAME` -> seconds, for each branch that was trained.
     """
 
     def __init__(
@@ -156,7 +147,7 @@ class BranchTrainer:
         self.seconds: dict[str, float] = {}
 
     def folder(self, name: str, print_: str) -> Path:
-        """Where a branch of this name and fingerprint is trained."""
+        """The run folder of a branch with this name and fingerprint."""
         return self.runs / BRANCHES / f"{name}-{print_}"
 
     def train(
@@ -167,17 +158,9 @@ class BranchTrainer:
         environment: Environment,
         refit_of: Path | None = None,
     ) -> Work[Path]:
-        """Train a branch, and return its folder.
+        """Train a branch with the config and fingerprint of its run, and return its folder.
 
-        Args:
-            name: Of the branch.
-            config: Of its run.
-            print_: The run's fingerprint.
-            environment: Of the child.
-            refit_of: Folder of the run that this one is the refit of.
-
-        Raises:
-            EmorecError: The child did not finish.
+        `refit_of` is the folder of the original run if this is a refit.
         """
         folder = self.folder(name, print_)
         label = f"{name} (refit)" if refit_of else name
@@ -193,10 +176,10 @@ class BranchTrainer:
         environment: Environment,
         refit_of: Path | None = None,
     ) -> Work[None]:
-        """Do so in a given folder.
+        """Train a branch in a given folder.
 
         Raises:
-            EmorecError: The child did not finish.
+            EmorecError: The child failed.
         """
         if is_done(folder):
             log.info("branch %s: reused from %s", label, folder)
@@ -216,13 +199,13 @@ class BranchTrainer:
             raise EmorecError(
                 f"branch {label} to finish",
                 f"exit status {code} (see {log_file or 'above'})",
-                "run the same command again: it goes on from the branch's last epoch",
+                "run the same command again: it resumes from the branch's last epoch",
             )
         self.seconds[f"branch {label}"] = spent = time.monotonic() - start
         log.info("branch %s: trained in %.0f s", label, spent)
 
     def _shared(self, environment: Environment, folder: Path) -> Environment:
-        """The environment of a child that trains together with those of other processes, which are ordered to start."""
+        """The environment of a child; orders the other ranks, if any, to start children that join its group."""
         if self.coordinator is None:
             return environment
         port = find_free_network_port()

@@ -102,9 +102,9 @@ def test_a_run_that_began_from_a_file_goes_on_from_its_own_last_epoch(project: P
     assert (project.runs / "more" / "done").is_file()
 
 
-def test_last_with_nothing_to_go_on_from_is_an_error(
+def test_last_without_a_checkpoint_to_resume_from_is_an_error(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         project.run("fit", "--config", project.config("text"), "--ckpt_path", "last")
-    assert "expected a checkpoint to go on from" in capsys.readouterr().err
+    assert "expected a checkpoint to resume from" in capsys.readouterr().err

@@ -190,7 +190,7 @@ def test_a_run_that_was_not_tested_is_stressed_on_validation_clips(
     assert stress(project, "audio", "--conditions", "telephone")["part"] == "val"
     assert refusal(["stress", "audio", "--part", "test", "--runs", str(project.runs)], capsys) == (
         f"error: expected a run that has been tested; found {project.runs / 'audio'}, which was not tested; "
-        "give --part val"
+        "set --part val"
     )
 
 

@@ -1,4 +1,4 @@
-"""Brings what a cell's `fit`s found into the cell's folder, which then needs no other."""
+"""Collects the logits of a cell's `fit`s in the cell's folder, so that evaluation needs no other folder."""
 
 from __future__ import annotations
 
@@ -21,22 +21,18 @@ Source = Literal["val", "test", "inner"]
 
 
 def is_collected(cell: FoldJob) -> bool:
-    """Whether the cell's folder holds all that this cell would compute."""
+    """Whether the cell's folder holds the results of exactly this cell."""
     file = cell.folder / CELL
     return file.is_file() and json.loads(file.read_text(encoding="utf8"))["fingerprint"] == cell.fingerprint
 
 
 def branch_file(cell_folder: Path, branch: str, source: Source) -> Path:
-    """Where a cell keeps a branch's logits: `inner` are out-of-fold, of all that the outer fold learns from."""
+    """The file of a branch's logits in a cell; `inner` are the out-of-fold logits of training and validation clips."""
     return cell_folder / "logits" / source / f"{branch}.pt"
 
 
 def collect(cell: FoldJob) -> None:
-    """Copy the logits, join those of the inner folds, and write cell.json last.
-
-    Raises:
-        EmorecError: Logits that are kept are not those of the cell's clips.
-    """
+    """Copy the logits, join those of the inner folds, and write cell.json last."""
     parts = cell.fold.parts
     for branch, folder in cell.stores.items():
         val = _load(logits_file(folder, "val"), parts.val, cell.run)
@@ -64,7 +60,7 @@ def collect(cell: FoldJob) -> None:
 
 
 def _tested_folder(cell: FoldJob, branch: str) -> Path:
-    """Where a branch's test logits are: in the folder of its refit, if the run has refitted it."""
+    """The folder with a branch's test logits: that of its refit if there is one."""
     folder = cell.stores[branch]
     refits = _metrics(cell.run.folder).get("refit", {})
     refit = refits.get(folder.name if folder == cell.run.folder else branch)
@@ -74,14 +70,14 @@ def _tested_folder(cell: FoldJob, branch: str) -> Path:
 def _load(file: Path, clips: Sequence[Clip], run: FitStep) -> PartLogits:
     logits = PartLogits.load(file)
     if logits.clip_ids != [clip.id for clip in clips]:
-        # The folder of a branch keeps the logits of the last test only; another run tested on other actors.
-        found = f"those of others in {file}"
+        # A branch folder keeps the logits of the last test only; another run has tested on other actors since.
+        found = f"those of other clips in {file}"
         raise EmorecError("logits of this fold's clips", found, f"delete {run.folder} and run it again")
     return logits
 
 
 def _seconds(cell: FoldJob) -> dict[str, float]:
-    """`fit` and `inner NAME` -> wall time that they took when they were computed; a fused `fit` counts its refits."""
+    """`fit`, `inner NAME` and `refit` -> recorded wall time; `fit` of a fused run includes its refits."""
     spent = {
         "fit": [cell.run.folder],
         **{f"inner {name}": [step.folder for step in steps] for name, steps in cell.inner.items()},

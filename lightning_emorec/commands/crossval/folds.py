@@ -20,7 +20,7 @@ class Fold:
 
     Attributes:
         index: From 0.
-        spec: The split as `data.split` has it.
+        spec: The split in the form of `data.split`.
         parts: Its clips.
     """
 
@@ -30,12 +30,12 @@ class Fold:
 
     @property
     def learned_from(self) -> list[Clip]:
-        """The clips of the actors that are not tested on."""
+        """The training and validation clips."""
         return [*self.parts.train, *self.parts.val]
 
 
 def outer_folds(folding: Folding, val_actors: int | float, clips: Sequence[Clip]) -> list[Fold]:
-    """The folds that test on each actor once.
+    """The outer folds; each actor is a test actor in one of them.
 
     Raises:
         EmorecError: Actors of a published fold are absent, or there are too few actors.
@@ -52,23 +52,15 @@ def outer_folds(folding: Folding, val_actors: int | float, clips: Sequence[Clip]
 
 
 def some_split() -> dict[str, Any]:
-    """A split that can be built for any corpus, where one must be given and is not used."""
+    """A placeholder split that is valid for any corpus."""
     return _spec(KFold(2, 0), {"folds": 2, "fold": 0})
 
 
 def inner_folds(outer: Fold, count: int, val_actors: int) -> list[Fold]:
     """Divide the training and validation actors of an outer fold into inner folds, balanced by sex.
 
-    A branch trained on the others is tested on each inner fold; validation actors come from the
-    others, as large a share of them as in the outer fold (rounded down, at least one).
-
-    Args:
-        outer: Its test actors appear nowhere in what is returned.
-        count: How many inner folds.
-        val_actors: Validation actors of the outer fold.
-
-    Raises:
-        EmorecError: Too few actors.
+    The test actors of the outer fold are not used. The training and validation actors of an inner fold have about the
+    ratio of those of the outer fold, which has `val_actors` (rounded down, at least one).
     """
     clips = outer.learned_from
     actors = {canonical(clip.actor) for clip in clips}

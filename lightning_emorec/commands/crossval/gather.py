@@ -1,4 +1,4 @@
-"""Reads the folder of a cross-validation: no corpus and no other folder is needed."""
+"""Loads the results of a cross-validation from its folder; needs no corpus and no other folder."""
 
 from __future__ import annotations
 
@@ -31,13 +31,10 @@ from lightning_emorec.types import Clip
 
 
 def gather(folder: Path) -> CrossvalResults:
-    """Read every cell, and solve the rules in each.
-
-    Args:
-        folder: Of the cross-validation.
+    """Load every cell of a cross-validation, and solve the fusion rules in each.
 
     Raises:
-        EmorecError: It is no cross-validation, or not all of its folds are done.
+        EmorecError: The folder holds no cross-validation, or not all of its folds are done.
     """
     if not (folder / PLAN).is_file():
         raise EmorecError("the folder of a cross-validation", f"no {folder / PLAN}", "run crossval")
@@ -78,7 +75,7 @@ def gather(folder: Path) -> CrossvalResults:
 
 
 def _rule(spec: Mapping[str, Any] | None) -> FusionRule:
-    """The chosen rule, not fitted, from its class_path and init_args; None is the log-linear pool."""
+    """Instantiate the chosen rule from its class_path and init_args; by default the log-linear pool."""
     if spec is None:
         return LogLinear()
     parser = ArgumentParser(exit_on_error=False)
@@ -92,7 +89,7 @@ def _warnings(config: str) -> list[str]:
 
 
 def _read(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A cell's cell.json, if it is the one that was planned."""
+    """The content of cell.json; None if it is absent or of another plan."""
     file = folder / planned["folder"] / CELL
     if not file.is_file():
         return None
@@ -110,7 +107,7 @@ def _fold(folder: Path, cell: Mapping[str, Any], names: list[str], rules: Mappin
     weights, solved_on = {}, {}
     for way, known in _known(folder, cell, names).items() if rules else ():
         solved_on[way] = len(next(iter(known.values())).clip_ids)
-        # Each branch has logits of every clip: whether it needs audio makes no difference.
+        # Every branch has logits of every clip, so that `needs_audio` is irrelevant.
         fitted = FittedRules(rules, list(next(iter(test.values())).logits), dict.fromkeys(names, True))
         fitted.fit(known)
         for name, fused in fitted.fuse_parts(test).items():
@@ -141,9 +138,9 @@ def _confidence(
     task: str,
     actors: Mapping[str, str],
 ) -> Confidence | None:
-    """Of the chosen system, by the logits that its rule was solved on; None where their actors are not all known.
+    """Confidence of the chosen system on the clips that its rule was solved on.
 
-    A clip is judged in one fold and may be a validation clip of others: who speaks is known from the former.
+    `actors` holds the actors of the test clips of all folds; None if a validation clip is not among them.
     """
     if chosen.way is None:
         known = {chosen.name: PartLogits.load(branch_file(folder, chosen.name, "val"))}
@@ -162,8 +159,7 @@ def _confidence(
 def _known(folder: Path, cell: Mapping[str, Any], names: list[str]) -> dict[Way, dict[str, PartLogits]]:
     """Way -> branch name -> logits that rules are solved on, of the same clips for all branches.
 
-    A branch that is not in `inner` has logits of the validation clips only, so that the rules are solved on
-    these clips alone.
+    If a branch is not in `inner`, the rules are solved on the validation clips, as it has no other logits.
     """
     val = {name: PartLogits.load(branch_file(folder, name, "val")) for name in names}
     if not cell["inner"]:

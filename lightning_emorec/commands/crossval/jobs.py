@@ -1,4 +1,4 @@
-"""The `fit`s of one outer fold with one seed, and their folders, whose names hold a hash of what is computed."""
+"""The `fit`s of one outer fold with one seed; the names of their run folders contain a fingerprint."""
 
 from __future__ import annotations
 
@@ -19,15 +19,7 @@ from lightning_emorec.runs.train_branches import BRANCHES
 
 @dataclass(frozen=True)
 class Options:
-    """How to cross-validate.
-
-    Attributes:
-        folding: Outer folds.
-        seeds: How many seeds, counted from the config's.
-        inner: How many inner folds; 0 leaves out-of-fold fusion out.
-        single: Branches without inner folds, which would take too long.
-        val_actors: Validation actors of an outer fold, or their share of its training actors.
-    """
+    """Options of a cross-validation; see `crossval`."""
 
     folding: Folding = 5
     seeds: int = 1
@@ -36,7 +28,7 @@ class Options:
     val_actors: int | float = 4
 
     def check(self, branches: Sequence[str]) -> None:
-        """Refuse numbers out of range and unknown branches."""
+        """Check the numbers and the names of branches."""
         if self.seeds < 1:
             raise EmorecError("at least 1 seed", str(self.seeds), "set --seeds")
         if self.inner < 0 or self.inner == 1:
@@ -52,10 +44,10 @@ class FitStep:
     """One `fit`.
 
     Attributes:
-        label: What it does, for the progress bar.
-        folder: Its run folder, which is named after a hash of what is computed and holds nothing else.
-        config: Of the `fit`.
-        plan: Makes the `fit` use the folder as it is, and wait for another process that uses it; None lets it plan.
+        label: Shown in the progress bar.
+        folder: Its run folder.
+        config: Its config.
+        plan: Passed to the `fit`, which then waits if another process uses the folder; None lets the `fit` plan.
     """
 
     label: str
@@ -65,22 +57,22 @@ class FitStep:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is finished and was tested."""
+        """Whether the run is done and was tested."""
         return is_done(self.folder) and logits_file(self.folder, "test").is_file()
 
 
 @dataclass(frozen=True)
 class FoldJob:
-    """What is computed for one outer fold with one seed.
+    """All `fit`s of one outer fold with one seed.
 
     Attributes:
-        seed: Of every `fit` in it.
+        seed: Seed of every `fit`.
         fold: The outer fold.
-        folder: Holds the run, the log and, at the end, the logits.
+        folder: Contains the run, the log and finally the logits.
         run: The `fit` on the outer fold.
-        stores: Branch name -> folder with its validation and test logits.
+        stores: Branch name -> run folder with its validation and test logits.
         inner: Branch name -> its `fit`s on the inner folds.
-        fingerprint: Of everything that is computed.
+        fingerprint: Hash of all `fit`s and the options.
     """
 
     seed: int
@@ -104,14 +96,7 @@ class FoldJob:
 
 @dataclass(frozen=True)
 class FoldJobFactory:
-    """Makes the jobs of a cross-validation.
-
-    Attributes:
-        model: What is cross-validated.
-        options: How.
-        folder: Of the cross-validation, within `runs`.
-        runs: Folder of all runs, where trained branches are kept.
-    """
+    """Makes the jobs of a cross-validation in `folder`; trained branches are kept in `runs`."""
 
     model: ModelSpec
     options: Options
@@ -152,7 +137,7 @@ class FoldJobFactory:
         }
 
     def _inner_step(self, name: str, fold: Fold, seed: int, described: str) -> FitStep:
-        """A `fit` in the folder of trained branches, where another cross-validation with the same branch finds it."""
+        """A `fit` in the folder of trained branches, where other cross-validations with the same branch reuse it."""
         print_ = self.model.branch_fingerprint(name, seed, described)
         tested = self.model.content(fold.parts.test)[:8]
         folder = self.runs / BRANCHES / f"{name}-{print_}-{tested}"
@@ -167,7 +152,7 @@ class FoldJobFactory:
             "runs": str(self.runs),
             "seed_everything": seed,
             "test_after_fit": True,
-            "branch_jobs": 1,  # several folds run at a time instead
+            "branch_jobs": 1,  # `jobs` runs several folds at a time instead
             "ckpt_path": None,
             "data": {**config["data"], "split": fold.spec},
         }

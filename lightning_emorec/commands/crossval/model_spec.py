@@ -1,4 +1,4 @@
-"""What is cross-validated: a resolved config, its corpus and the models in it."""
+"""The subject of a cross-validation: a resolved config, its corpus and its models."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SET_BY_CROSSVAL = ("--config", "--data.split", "--name", "--runs", "--ckpt_path"
 
 
 def resolve(config: str, fit_args: Sequence[str]) -> Config:
-    """What `fit` makes of a config and further arguments, with every reference and default filled in.
+    """Resolve a config and further arguments of `fit`, with all references and defaults filled in.
 
-    It runs `fit --resolve_to` in a child process, since its parser alone knows the defaults.
+    Runs `fit --resolve_to` in a child process, as the defaults are defined by its parser.
 
     Raises:
         EmorecError: `fit` refuses them, or crossval sets one of the arguments itself.
@@ -55,17 +55,17 @@ def resolve(config: str, fit_args: Sequence[str]) -> Config:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, fused or single, before it is known which clips it is trained on.
+    """A model, fused or single, independent of the fold it is trained on.
 
     Attributes:
-        config: As `resolve` gives it.
-        clips: Of the whole corpus.
+        config: The result of `resolve`.
+        clips: All clips of the corpus.
         tasks: Task name -> class names.
-        audio: Gives the clips' digests.
-        synthetic: The audio is generated.
+        audio: Store of the clips' audio and digests.
+        synthetic: Whether the audio is generated.
         branches: Name -> resolved config of each available branch; empty for a single model.
-        origins: The same names -> what training starts from; a single model has the name of its run.
-        left_out: Branch name -> why it is not fused.
+        origins: Name of a branch, or of a single model's run -> the result of `branch_origins`.
+        left_out: Branch name -> the reason why it is not fused.
     """
 
     config: Config
@@ -82,8 +82,8 @@ class ModelSpec:
         """List the clips, and check that every branch is available.
 
         Args:
-            config: As `resolve` gives it.
-            split: Any split that can be built; the config's own may name actors that are absent.
+            config: The result of `resolve`.
+            split: Any valid split; the split in the config may contain absent actors.
 
         Raises:
             EmorecError: No clips, or a model that is not available and may not be left out.
@@ -97,7 +97,7 @@ class ModelSpec:
         missing = config["model"]["init_args"].get("missing_branch", "error")
         names, left_out = available_branches(specs, Parts(clips, clips, []), missing)
         if any(needs_audio(specs[name]) for name in names):
-            paths_of(clips)  # out-of-fold logits must be of the same clips in every branch
+            paths_of(clips)  # every branch needs out-of-fold logits of the same clips
         return cls(
             config=config,
             clips=clips,
@@ -114,15 +114,15 @@ class ModelSpec:
         return describe_clips(parts, self.audio, self.tasks)
 
     def content(self, clips: Sequence[Clip]) -> str:
-        """A hash of clips that are tested on."""
+        """A hash of test clips."""
         return content_of(clips, self.audio, self.tasks)
 
     def branch_fingerprint(self, name: str, seed: int, described: str) -> str:
-        """Of a branch trained on the clips that `describe` was given."""
+        """The fingerprint of a branch that is trained on clips with the hash `described`."""
         return fingerprint({**self.branches[name], "seed_everything": seed}, described, self.origins[name])
 
     def run_fingerprint(self, prints: Mapping[str, str], seed: int, described: str) -> str:
-        """Of the whole run, given those of its branches."""
+        """The fingerprint of the whole run, from the fingerprints of its branches."""
         config = {**self.config, "seed_everything": seed}
         if self.branches:
             return fusion_fingerprint(config, prints, described)

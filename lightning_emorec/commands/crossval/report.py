@@ -1,4 +1,4 @@
-"""What a cross-validation shows at its end: tables on the terminal, and crossval.html."""
+"""Report of a cross-validation: tables on the terminal, and crossval.html."""
 
 from __future__ import annotations
 
@@ -21,16 +21,7 @@ PAGE = "crossval.html"
 
 
 def write_crossval_page(results: CrossvalResults, evaluation: Evaluation, folder: Path) -> Path:
-    """Write crossval.html.
-
-    Args:
-        results: What was found.
-        evaluation: Its scores.
-        folder: Of the cross-validation.
-
-    Returns:
-        The path of the page.
-    """
+    """Write crossval.html and return its path."""
     scored = {label: system_content(results, of)[results.task] for label, of in evaluation.systems.items()}
     content = {
         **shared_content(results, evaluation),
@@ -53,20 +44,13 @@ def write_crossval_page(results: CrossvalResults, evaluation: Evaluation, folder
 def print_crossval(
     results: CrossvalResults, evaluation: Evaluation, page: Path, console: Console | None = None
 ) -> None:
-    """Print scores and weights, what they rest on and, last, where the page is.
-
-    Args:
-        results: What was found.
-        evaluation: Its scores.
-        page: crossval.html.
-        console: Where to print; standard output by default.
-    """
+    """Print scores, weights, notes and, last, the path of the page; by default to standard output."""
     notes = [_legend(results, evaluation), *how_solved(results)]
     print_results(results, evaluation, page, notes, console, lambda console: _print_weights(results, console))
 
 
 def _print_weights(results: CrossvalResults, console: Console) -> None:
-    """What the rules that learn weights learned: mean and SD over folds and seeds."""
+    """Print the learned weights of the rules: mean and SD over folds and seeds."""
     learned = learned_weights(results)
     if not learned:
         return
@@ -99,7 +83,7 @@ def _legend(results: CrossvalResults, evaluation: Evaluation) -> str:
 
 
 def how_solved(results: CrossvalResults) -> list[str]:
-    """In a sentence each, what the rules of either way were solved on."""
+    """A sentence for each way: the clips that its rules were solved on."""
     if not results.is_fusion:
         return []
     sentences = [f"validation split: rules solved on the {_range(results, 'val')} validation clips of a fold"]

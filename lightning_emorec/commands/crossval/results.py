@@ -1,4 +1,4 @@
-"""What a cross-validation found: its folds and how they were made, and the files that hold the scores."""
+"""Results of a cross-validation, and the files with its scores."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ from lightning_emorec.evaluation.writers import (
 
 @dataclass(frozen=True)
 class CrossvalResults(Results):
-    """What a cross-validation found.
-
-    Attributes:
-        folding: A published scheme, or the number of folds.
-        inner: Number of inner folds; 0 where there are none.
-        single: Branches that are too expensive for inner folds.
-        val_actors: Validation actors of each fold, or their share of its training actors.
-    """
+    """Results of a cross-validation; for the attributes see `crossval`."""
 
     folding: str | int = 0
     inner: int = 0
@@ -53,7 +46,7 @@ class CrossvalResults(Results):
 
     @property
     def command(self) -> str:
-        """What repeats it, in its folder."""
+        """The command that repeats the cross-validation, run in its folder."""
         options: dict[str, str | float] = {
             "folds": self.folding,
             "seeds": len(self.seeds),
@@ -65,9 +58,9 @@ class CrossvalResults(Results):
         return f"python -m lightning_emorec crossval --config config.yaml {given}"
 
     def pairs(self, best_branch: str | None) -> list[tuple[str, str]]:
-        """Every system against the branch that is the most accurate, and the chosen rule in both ways.
+        """Every system against the most accurate branch, and the chosen rule in both ways.
 
-        That branch is chosen on these very clips, which is hard on the others.
+        The branch is chosen on the same test clips, which favours it.
         """
         labels = [self.label(system) for system in self.systems]
         pairs = [(label, best_branch) for label in labels if label != best_branch] if best_branch else []
@@ -75,18 +68,12 @@ class CrossvalResults(Results):
 
     @property
     def both_ways(self) -> tuple[str, str]:
-        """The chosen rule and the same solved on the validation split, by label."""
+        """Labels of the chosen rule and of the same rule solved on the validation split."""
         return self.label(self.chosen), self.label(System(self.chosen.name, "rule", "val"))
 
 
 def write_results(results: CrossvalResults, evaluation: Evaluation, folder: Path) -> None:
-    """Write crossval.json, the tables of predictions, and the logits of every system.
-
-    Args:
-        results: What was found.
-        evaluation: Its scores.
-        folder: Of the cross-validation.
-    """
+    """Write crossval.json, the tables of predictions, and the logits of every system."""
     for system in results.systems:
         for seed in results.seeds:
             results.pooled(system, seed).save(logits_path(folder, system, seed))
@@ -101,7 +88,7 @@ def write_results(results: CrossvalResults, evaluation: Evaluation, folder: Path
 
 
 def logits_path(folder: Path, system: System, seed: int) -> Path:
-    """Where the logits of a system are, of every clip once: as in `oof/seed1/oof/log_linear.pt`."""
+    """The file of a system's pooled test logits, as in `oof/seed1/oof/log_linear.pt`."""
     return folder / "oof" / f"seed{seed}" / (system.way or "branches") / f"{system.name}.pt"
 
 
@@ -156,7 +143,7 @@ def crossval_content(results: CrossvalResults, evaluation: Evaluation) -> dict[s
 def system_content(results: CrossvalResults, system: SystemScores) -> dict[str, Any]:
     """Task -> scores of each fold and pooled over folds, with mean and deviation of both.
 
-    `seeds` is over the pooled scores of seeds, `folds` over all folds with all seeds.
+    `seeds` summarises the pooled scores of the seeds, `folds` those of all folds with all seeds.
     """
     folds = list(zip(results.folds, (scores["test"] for scores in system.folds), strict=True))
     return {
@@ -192,20 +179,20 @@ def _weights(results: CrossvalResults, rule: System) -> dict[str, Any]:
 
 
 def weights_over_folds(results: CrossvalResults, rule: System, task: str) -> dict[str, MeanSd]:
-    """Branch name -> its weight over folds and seeds; empty for a rule that has none."""
+    """Branch name -> its weight over folds and seeds; empty for a rule without weights."""
     given = shares_by_fold(results, rule, task)
     return {name: mean_and_sd([of[name] for of in given]) for name in given[0]} if given else {}
 
 
 def temperature_over_folds(results: CrossvalResults, rule: System, task: str) -> MeanSd | None:
-    """The temperature of a rule over folds and seeds; None for a rule that learns none."""
+    """The temperature of a rule over folds and seeds; None for a rule without one."""
     given = [fold.weights[rule][task].temperature for fold in results.folds]
     known = [of for of in given if of is not None]
     return mean_and_sd(known) if known else None
 
 
 def learned_weights(results: CrossvalResults) -> dict[System, dict[str, MeanSd]]:
-    """Of the rules that learn their weights, those for the first task."""
+    """The learned weights of each rule for the first task."""
     learning = [rule for rule in results.rules if rule.name != "average"]
     found = {rule: weights_over_folds(results, rule, results.task) for rule in learning}
     return {rule: weights for rule, weights in found.items() if weights}

@@ -1,12 +1,10 @@
-"""Computes folds in child processes, several at a time, with a progress bar."""
+"""Runs the jobs of folds in child processes, several at a time, with a progress bar."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-import yaml
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.commands.crossval.jobs import FitStep, FoldJob
@@ -15,6 +13,7 @@ from lightning_emorec.jobs.child import LOG, Child, Work, fit_command, last_erro
 from lightning_emorec.jobs.environments import Environment, environments
 from lightning_emorec.jobs.pool import Pool
 from lightning_emorec.locks import Lock
+from lightning_emorec.nested import as_yaml
 from lightning_emorec.progress import progress_bar
 from lightning_emorec.runs.folder import try_lock_folder
 
@@ -25,27 +24,16 @@ FIT_CONFIG = "fit.yaml"
 
 @dataclass
 class Outcome:
-    """The folds that were not finished by this process.
-
-    Attributes:
-        failed: A fold's name -> what went wrong.
-        elsewhere: Names of folds that another process computes.
-    """
+    """Folds that this process did not finish: `failed` with their error, or running `elsewhere`, in another process."""
 
     failed: dict[str, EmorecError] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
 
 
 def run_folds(folds: Sequence[FoldJob], jobs: int, finish: Callable[[FoldJob], None]) -> Outcome:
-    """Compute folds, `jobs` at a time. One that fails does not stop the others.
+    """Compute folds, `jobs` at a time, with the GPUs assigned in turn. A fold that fails does not stop the others.
 
-    Args:
-        folds: In the order they are started in.
-        jobs: How many at a time; with several GPUs, each takes its turn on one of them.
-        finish: Called for each fold whose `fit`s are all done, while it is locked.
-
-    Raises:
-        KeyboardInterrupt: After Ctrl-C or SIGTERM; all children have then stopped.
+    `finish` is called for each fold when all its `fit`s are done, while its folder is locked.
     """
     outcome = Outcome()
     workers = [FoldWorker(fold, finish, outcome) for fold in folds]
@@ -62,13 +50,7 @@ def run_folds(folds: Sequence[FoldJob], jobs: int, finish: Callable[[FoldJob], N
 
 
 class FoldWorker:
-    """Runs the `fit`s of one fold, one after the other, with their output in the fold's log.
-
-    Args:
-        fold: What to compute.
-        finish: As in `run_folds`.
-        outcome: Gets the fold if it is not finished here.
-    """
+    """Runs the `fit`s of one fold in sequence, with their output in the fold's log; a `Job` of the pool."""
 
     def __init__(self, fold: FoldJob, finish: Callable[[FoldJob], None], outcome: Outcome) -> None:
         self.label = fold.name
@@ -79,10 +61,10 @@ class FoldWorker:
         self._log = fold.folder / LOG
 
     def run(self, environment: Environment) -> Work[None]:
-        """Compute the fold, unless another process does."""
+        """Compute the fold, unless another process has locked it."""
         lock = try_lock_folder(self._fold.folder)
         if lock is None:
-            log.info("%s: another process computes it", self._fold.name)
+            log.info("%s: running in another process", self._fold.name)
             self._outcome.elsewhere.append(self._fold.name)
             return
         with lock:
@@ -98,9 +80,9 @@ class FoldWorker:
 
     def _fit(self, step: FitStep, environment: Environment, lock: Lock) -> Work[None]:
         self.label = f"{self._fold.name} {step.label}"
-        # A `fit` that is given its plan leaves no config of its own in its folder.
+        # A `fit` with --plan does not write config.yaml into its folder.
         config = step.folder / "config.yaml" if step.plan else self._fold.folder / FIT_CONFIG
-        write_atomically(config, yaml.safe_dump(step.config, sort_keys=False, allow_unicode=True))
+        write_atomically(config, as_yaml(step.config))
         plan = []
         if step.plan:
             step.plan.write()

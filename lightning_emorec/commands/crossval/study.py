@@ -1,4 +1,4 @@
-"""The plan of a cross-validation: all its `fit`s, decided before the first is started and kept on disk."""
+"""The plan of a cross-validation: all its `fit`s, planned before the first is started, and kept on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning_emorec.commands.crossval.jobs import FoldJob, FoldJobFactory, Opt
 from lightning_emorec.commands.crossval.model_spec import ModelSpec
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
-from lightning_emorec.nested import flat
+from lightning_emorec.nested import as_yaml, flat
 from lightning_emorec.runs.folder import begun_by, record_version
 
 PLAN = "plan.json"
@@ -33,7 +33,7 @@ class CrossvalPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Of what the outer folds with the first seed compute; further seeds and inner folds may be added."""
+        """Hash of the outer folds with the first seed, so that further seeds and inner folds may be added later."""
         first = self.jobs[0].seed
         return short_hash([job.run.folder.name for job in self.jobs if job.seed == first])
 
@@ -41,7 +41,7 @@ class CrossvalPlan:
         """Write plan.json and config.yaml into the folder.
 
         Raises:
-            EmorecError: The folder holds a cross-validation of something else.
+            EmorecError: The folder holds a different cross-validation.
         """
         file = self.folder / PLAN
         if file.is_file():
@@ -52,8 +52,7 @@ class CrossvalPlan:
                     self._changed(kept),
                     "choose another --name, or delete the folder",
                 )
-        text = yaml.safe_dump(self.model.config, sort_keys=False, allow_unicode=True)
-        write_atomically(self.folder / CONFIG, text)
+        write_atomically(self.folder / CONFIG, as_yaml(self.model.config))
         record_version(self.folder)
         write_atomically(file, json.dumps(self._content(), indent=2, ensure_ascii=False) + "\n")
 
@@ -92,22 +91,12 @@ class CrossvalPlan:
         now = dict(flat(self.model.config))
         now |= {"folds": self.options.folding, "val_actors": self.options.val_actors}
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        keys = [key for key in keys if "split" not in key.split(".")]  # the folds replace it
+        keys = [key for key in keys if "split" not in key.split(".")]  # replaced by the folds
         return f"another {', '.join(keys[:3])}" if keys else "other clips or features"
 
 
 def make_plan(model: ModelSpec, options: Options, folder: Path, runs: Path) -> CrossvalPlan:
-    """Assign actors to folds, and what is computed to folders.
-
-    Args:
-        model: What is cross-validated.
-        options: How.
-        folder: Of the cross-validation, within `runs`.
-        runs: Folder of all runs, where trained branches are kept.
-
-    Raises:
-        EmorecError: Too few actors, or options that do not fit.
-    """
+    """Assign actors to folds and jobs to folders; `folder` is that of the cross-validation, within `runs`."""
     options.check(list(model.branches))
     folds = outer_folds(options.folding, options.val_actors, model.clips)
     factory = FoldJobFactory(model, options, folder, runs)

@@ -37,22 +37,22 @@ def crossval(
 ) -> CrossvalResults | None:
     """Test on every actor once: one `fit` for each fold and seed, and fusion on out-of-fold logits.
 
-    The same command continues what was stopped; what is done is not computed again. Several processes or
-    machines may share the folder: each fold is computed by one of them.
+    The same command resumes a stopped cross-validation, and finished folds are not computed again. Several processes
+    or machines may share the folder: each fold is computed by one of them.
 
     Args:
-        config: Of a `fit`; its split is replaced by that of each fold.
+        config: Config of a `fit`; its split is replaced by that of each fold.
         folds: A published scheme of RAVDESS, which needs all its actors, or a number of folds over the actors
             of the corpus, balanced by sex.
-        seeds: How many seeds, counted from the config's.
-        inner: Inner folds of each fold's training and validation actors, for out-of-fold logits that the
-            fusion rules are solved on; 0 leaves that out.
+        seeds: Number of seeds, counted from the seed in the config.
+        inner: Number of inner folds over each fold's training and validation actors, for out-of-fold logits on which
+            the fusion rules are solved; 0 for none.
         single: Branches without inner folds, which would take too long, separated by commas: the rules are then
             solved on the clips of the validation actors, for which all branches have logits.
         val_actors: Validation actors of each fold, taken from its training actors, or a share of these, such as 0.15.
-        jobs: Folds at a time, each in a process of its own; with several GPUs they take turns on them.
-        only_fold: Compute this fold only; a last call without it joins the folds.
-        name: Of the folder of results; by default the config's name and the folds.
+        jobs: Number of folds at a time, each in a child process; several GPUs are assigned in turn.
+        only_fold: Compute this fold only; a last call without this flag joins the folds.
+        name: Name of the folder of results; by default the config's name and the folds.
         runs: Folder of all runs.
         fit_args: Further arguments of each `fit`: everything after `--`.
 
@@ -60,7 +60,7 @@ def crossval(
         The results; None with `only_fold`.
 
     Raises:
-        EmorecError: Actors are absent, the folder holds something else, or a fold failed.
+        EmorecError: Actors are absent, the folder holds a different cross-validation, or a fold failed.
     """
     options = Options(folds, seeds, inner, [one for one in single.split(",") if one], val_actors)
     plan = _plan(resolve(config, fit_args or []), options, name, Path(runs))

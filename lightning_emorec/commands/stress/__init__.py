@@ -1,4 +1,4 @@
-"""A finished run under conditions worse than those it was trained in."""
+"""Evaluation of a finished run on degraded audio, and with a modality missing."""
 
 from lightning_emorec.commands.stress.degradations import CONDITIONS, MISSING
 from lightning_emorec.commands.stress.run import stress

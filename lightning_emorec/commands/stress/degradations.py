@@ -1,4 +1,4 @@
-"""The conditions that `stress` knows: what each is called, how severe it gets, and the function that makes it."""
+"""The conditions of `stress`: name, severities and function of each."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from lightning_emorec.errors import EmorecError
 SNRS_DB = (30.0, 20.0, 15.0, 10.0, 5.0, 0.0, -5.0)
 
 MISSING = "missing"
-"""The condition of a modality that is not there; the others degrade audio."""
+"""The condition without audio or without text; the other conditions degrade audio."""
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """One way in which recordings are worse than those of a studio.
+    """One kind of degradation of audio.
 
     Silence stays silence, and the result is finite, for audio of any length.
 
     Attributes:
-        name: In files and on the command line.
-        title: For readers, in a few words.
-        unit: Of the severities.
-        severities: The mildest first.
+        name: Name in files and on the command line.
+        title: Title in reports.
+        unit: Unit of the severities.
+        severities: In increasing order of severity.
         apply: From a recording and a severity to (time',) samples at the recording's rate.
     """
 
@@ -69,7 +69,7 @@ CONDITIONS = (*DEGRADATIONS, MISSING)
 
 
 def check_conditions(names: Sequence[str]) -> None:
-    """Refuse names that are no conditions, and an empty list."""
+    """Check that there is at least one name, and that each is a condition."""
     if unknown := [name for name in names if name not in CONDITIONS]:
         known = f"conditions among {', '.join(CONDITIONS)}"
         raise EmorecError(known, ", ".join(unknown), "correct --conditions")

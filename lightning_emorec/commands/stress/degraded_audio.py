@@ -1,4 +1,4 @@
-"""Audio as branches and features read it, degraded when it is loaded."""
+"""An audio store that degrades clips when they are loaded."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from lightning_emorec.types import Clip
 
 
 class DegradedAudio(AudioStore):
-    """A store whose every clip is degraded when it is loaded, before any front end; nothing is written.
+    """Degrades every clip when it is loaded, before any front end; nothing is written.
 
-    Draws depend on the run's seed, the condition and the clip: not on the severity, the order or the process.
-    Digests are those of the undegraded files, so features made from it need a cache of their own.
+    Random draws depend on the run's seed, the condition and the clip: not on the severity, the order or the process.
+    Digests are those of the undegraded files, so that features of degraded audio need a separate cache.
 
     Args:
         clean: The undegraded audio.
-        clips: All that will be loaded.
-        degradation: What is done to them.
-        severity: How much of it.
+        clips: All clips that will be loaded.
+        degradation: Applied to each clip.
+        severity: Severity of the degradation.
         run_seed: The run's seed.
-        voices: Clips of others.
+        voices: Clips for babble.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Noise, rooms, channels and levels: from a recording and a severity to the samples of a worse recording."""
+"""Noise, reverberation, codecs and levels: functions from a recording and a severity to degraded samples."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ TELEPHONE_RATE_HZ = 8000
 LOWEST_HZ, HIGHEST_HZ = 300.0, 3400.0
 ROLLOFF_DB = 48  # an octave
 
-CODEC_RATE_HZ = 16000  # encoders bring speech down to it at low bit rates
+CODEC_RATE_HZ = 16000  # encoders resample speech to this rate at low bit rates
 LEAST_KBITS, MOST_KBITS = 8, 160  # of an MP3 at that rate
-CODEC_DELAY = 1105  # samples by which an MP3 is late where it has no room to tell its decoder: 576 + 529
+CODEC_DELAY = (
+    1105  # samples of encoder and decoder delay (576 + 529) if an MP3 has no header that states them
+)
 
-SILENCE_DB = 30.0  # below the loudest frame: ends of a voice of the babble, and what comes before speech
+SILENCE_DB = 30.0  # below the loudest frame: silence at the ends of a babble voice, and before the onset
 FRAME_S = 0.01
 
 
 def add_white_noise(recording: Recording, snr_db: float) -> Sound:
-    """Gaussian noise, at a ratio to the energy of the whole clip; the same at each ratio but for its level."""
+    """Add Gaussian noise at an SNR over the whole clip; the same noise at each SNR, except for its level."""
     noise = AddGaussianSNR(snr_db, snr_db, p=1.0)
     return augment(recording.audio, [noise], recording.rate_hz, recording.seed)
 
 
 def add_babble(recording: Recording, snr_db: float) -> Sound:
-    """Up to six people who talk at once: clips of other actors, each as loud; the same at each ratio but for it."""
+    """Add babble: clips of up to six other actors at equal levels; the same at each SNR, except for its level."""
     draw = np.random.default_rng(recording.seed)
     noise = np.zeros(len(recording.audio), dtype=np.float32)
     for clip in recording.voices.choose(recording.clip, draw):
@@ -45,11 +47,11 @@ def add_babble(recording: Recording, snr_db: float) -> Sound:
 
 
 def add_reverberation(recording: Recording, rt60_s: float) -> Sound:
-    """A synthetic room: the direct sound, and a tail of noise that decays by 60 dB in the time given (RT60).
+    """Convolve with a synthetic room response: direct sound, and a noise tail that decays by 60 dB in RT60 seconds.
 
-    After Polack 1988. The tail has the energy of the direct sound, as at the distance where a room begins to
-    prevail. Direct sound comes first and the result is scaled to the clip's level, so that length, onset and
-    loudness stay.
+    After Polack 1988. The tail has the energy of the direct sound, as at the critical distance of a room. The
+    response starts with the direct sound and the result is scaled to the clip's level, so that length, onset and
+    loudness are kept.
     """
     room = impulse_response(recording.rate_hz, rt60_s, recording.seed)
     wet = fftconvolve(recording.audio.astype(np.float64), room)[: len(recording.audio)]
@@ -60,7 +62,7 @@ def add_reverberation(recording: Recording, rt60_s: float) -> Sound:
 
 
 def by_telephone(recording: Recording, rate_khz: float) -> Sound:
-    """The band of a telephone, 300 to 3400 Hz: filtered, and resampled down to its rate and back up."""
+    """Apply the telephone band of 300 to 3400 Hz, and resample down to the telephone's rate and back."""
     centre = (LOWEST_HZ + HIGHEST_HZ) / 2
     width = (HIGHEST_HZ - LOWEST_HZ) / centre
     band = BandPassFilter(centre, centre, width, width, ROLLOFF_DB, ROLLOFF_DB, p=1.0)
@@ -70,13 +72,13 @@ def by_telephone(recording: Recording, rate_khz: float) -> Sound:
 
 
 def as_mp3(recording: Recording, kbits: float) -> Sound:
-    """An MP3 at 16 kHz and a constant bit rate, by libsndfile's LAME.
+    """Encode and decode as MP3 at 16 kHz and a constant bit rate, with LAME in libsndfile.
 
-    Not audiomentations' `Mp3Compression`, whose encoders are packages of their own.
+    audiomentations' `Mp3Compression` would need further packages.
     """
     audio = resample(recording.audio, recording.rate_hz, CODEC_RATE_HZ)
     scale = np.float32(max(1.0, float(np.abs(audio).max(initial=0.0))))  # the encoder clips beyond 1
-    # libsndfile takes a level in 0..1 for the bit rate, and refuses its own end.
+    # libsndfile maps a level in [0, 1) to the bit rate, and refuses 1.
     level = min(0.999, (MOST_KBITS - kbits) / (MOST_KBITS - LEAST_KBITS))
     file = io.BytesIO()
     soundfile.write(
@@ -96,24 +98,24 @@ def as_mp3(recording: Recording, kbits: float) -> Sound:
 
 
 def clip_peaks(recording: Recording, percent: float) -> Sound:
-    """Overdriven: so many of the samples, half at either side, are cut to the level that the others reach."""
+    """Clip a percentage of the samples, half of them at either side, to the level of the others."""
     clip = ClippingDistortion(round(percent), round(percent), p=1.0)
     return augment(recording.audio, [clip], recording.rate_hz, recording.seed)
 
 
 def change_level(recording: Recording, gain_db: float) -> Sound:
-    """Farther from the microphone or nearer to it, as far as the level goes; beyond full scale nothing is clipped."""
+    """Change the level; nothing is clipped beyond full scale."""
     return augment(recording.audio, [Gain(gain_db, gain_db, p=1.0)], recording.rate_hz, recording.seed)
 
 
 def truncate(recording: Recording, seconds: float) -> Sound:
-    """Only the beginning: so many seconds from where the speaker starts, the silence before included."""
+    """Keep the silence before the onset of speech and a number of seconds after it."""
     start = onset(recording.audio, recording.rate_hz)
     return recording.audio[: start + max(1, round(seconds * recording.rate_hz))]
 
 
 def add_at_snr(audio: Sound, noise: Sound, snr_db: float) -> Sound:
-    """Add (time,) noise, scaled to a ratio to the energy of `audio`; noise that is silent adds nothing."""
+    """Add (time,) noise, scaled to an SNR; silent noise adds nothing."""
     level = rms(noise)
     if level == 0:
         return audio
@@ -122,7 +124,7 @@ def add_at_snr(audio: Sound, noise: Sound, snr_db: float) -> Sound:
 
 
 def _excerpt(voice: Sound, rate_hz: int, samples: int, draw: np.random.Generator) -> Sound:
-    """(samples,) of a voice without its silent ends, from a random start, over and over, at an RMS of 1."""
+    """(samples,) of a voice without silent ends, looped from a random start, with an RMS of 1."""
     spoken = trim_silence(voice, rate_hz, SILENCE_DB)
     start = int(draw.integers(len(spoken)))
     looped = np.resize(np.roll(spoken, -start), samples)
@@ -131,14 +133,14 @@ def _excerpt(voice: Sound, rate_hz: int, samples: int, draw: np.random.Generator
 
 
 def impulse_response(rate_hz: int, rt60_s: float, seed: int) -> Sound:
-    """(1 + RT60 in samples,): the direct sound, 1, and the tail, of energy 1."""
+    """(1 + RT60 in samples,): the direct sound (1), and a tail with an energy of 1."""
     time_s = np.arange(1, 1 + round(rt60_s * rate_hz)) / rate_hz
     tail = np.random.default_rng(seed).standard_normal(len(time_s)) * np.exp(-DECAY * time_s / rt60_s)
     return np.concatenate([[1.0], tail / np.linalg.norm(tail)]).astype(np.float32)
 
 
 def resample(audio: Sound, from_hz: int, to_hz: int) -> Sound:
-    """(time',) of the same sound at another rate."""
+    """Resample (time,) to (time',)."""
     if from_hz == to_hz:
         return audio
     changed: Sound = soxr.resample(audio, from_hz, to_hz)
@@ -146,12 +148,12 @@ def resample(audio: Sound, from_hz: int, to_hz: int) -> Sound:
 
 
 def fit_length(audio: Sound, samples: int) -> Sound:
-    """(samples,): what resampling or a codec has added at the end is cut, what it has cut there is silence."""
+    """Cut or pad with silence at the end to (samples,)."""
     return np.pad(audio[:samples], (0, max(0, samples - len(audio))))
 
 
 def onset(audio: Sound, rate_hz: int) -> int:
-    """Where the first frame of 10 ms begins that is at most 30 dB below the loudest; 0 in silence."""
+    """Start of the first frame of 10 ms that is at most 30 dB below the loudest frame; 0 in silence."""
     frame = round(FRAME_S * rate_hz)
     frames = audio[: len(audio) // frame * frame].reshape(-1, frame)  # (frames, frame)
     energy = np.einsum("fs,fs->f", frames, frames)

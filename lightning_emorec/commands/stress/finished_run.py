@@ -1,4 +1,4 @@
-"""The run that is stressed, from its folder and its checkpoint."""
+"""Loads the run to stress from its folder and its checkpoint."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from lightning_emorec.types import Clip, Part
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A trained model with the clips that it is judged on.
+    """A trained model with the data that it is evaluated on.
 
     Attributes:
         folder: The run folder.
-        identity: Changes with the checkpoint, the weights of features and the version of this package.
+        identity: Hash of the checkpoint, the feature keys and the version of this package.
         trained: The model of the best checkpoint.
         data: The run's datamodule.
     """
@@ -40,25 +40,18 @@ class FinishedRun:
 
     @property
     def fusion(self) -> FusionModule | None:
-        """The model, where it is a fusion."""
+        """The model if it is a fusion, else None."""
         return self.trained.fusion
 
     @property
     def branches(self) -> dict[str, Branch]:
-        """Name -> branch: those under a fusion, or the model itself under the run's name."""
+        """Name -> branch of a fusion; a single model has the run's name."""
         return {self._title(name): branch for name, branch in self.trained.branches.items()}
 
     def branch_logits(
         self, clips: Sequence[Clip], audio: AudioStore, names: Collection[str], features: Path
     ) -> dict[str, PartLogits]:
-        """The logits of some branches.
-
-        Args:
-            clips: Of the run's corpus.
-            audio: Their audio, as it is or degraded.
-            names: Of `branches`.
-            features: Folder in which features of this very audio are kept.
-        """
+        """The logits of some branches for clips with the given audio; `features` is the cache folder for this audio."""
         own = [name for name in self.trained.branches if self._title(name) in names]
         found = branch_logits(
             self.trained,
@@ -77,15 +70,15 @@ class FinishedRun:
 
     @property
     def task(self) -> str:
-        """The task that the run is judged by."""
+        """The task that is evaluated."""
         return next(iter(self.trained.tasks))
 
     def judged_part(self, asked: Part | None) -> Part:
-        """The part asked for; by default `test` where the run was tested, else `val`."""
+        """Check the requested part; by default `test` if the run was tested, else `val`."""
         tested = logits_file(self.folder, "test").is_file()
         if asked == "test" and not tested:
             found = f"{self.folder}, which was not tested"
-            raise EmorecError("a run that has been tested", found, "give --part val")
+            raise EmorecError("a run that has been tested", found, "set --part val")
         part = asked or ("test" if tested else "val")
         if part == "val" and solved_on_file(self.folder, next(iter(self.branches))).is_file():
             raise EmorecError(
@@ -95,17 +88,14 @@ class FinishedRun:
             )
         if part == "val" and not self.data.parts.val:
             found = f"{self.folder}, which has none"
-            raise EmorecError("a run with validation clips", found, "name the run that this is the refit of")
+            raise EmorecError(
+                "a run with validation clips", found, "set RUN to the original run of this refit"
+            )
         return part
 
 
 def load_finished_run(run: str, runs: str) -> FinishedRun:
-    """Load a finished run.
-
-    Args:
-        run: Its folder, or its name within `runs`.
-        runs: Folder of all runs.
-    """
+    """Load a finished run from its folder, or by its name within `runs`."""
     folder = Path(run) if is_done(Path(run)) else Path(runs) / run
     if not is_done(folder):
         raise EmorecError(
@@ -121,6 +111,6 @@ def load_finished_run(run: str, runs: str) -> FinishedRun:
 
 
 def _identity(trained: TrainedModel) -> str:
-    """Hash of the checkpoint, the features with their weights, and the version: what logits depend on."""
+    """Hash of the checkpoint, the feature keys and the version, on which logits depend."""
     settings = " ".join([__version__, *feature_keys(trained.model)]).encode()
     return short_hash(settings + trained.checkpoint.read_bytes(), digits=12)

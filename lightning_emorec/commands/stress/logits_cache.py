@@ -1,4 +1,4 @@
-"""Logits that a stress test has computed, on disk, so that an interrupted test continues."""
+"""Cache of the logits of a stress test, so that an interrupted test can be resumed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.part_logits import PartLogits
 
 Compute = Callable[[Collection[str], Path], dict[str, PartLogits]]
-"""From names of branches and a folder for their features to their logits."""
+"""Computes the logits of branches, given their names and a folder for their features."""
 
 
 class LogitsCache:
-    """Logits of each branch under each condition and severity, a file each.
+    """One file of logits for each branch, condition and severity.
 
     Args:
-        folder: Of one checkpoint and one part.
+        folder: Folder for one checkpoint and one part.
         clip_ids: The part's clips.
-        content: Hash of these clips: logits of others, or of clips that have changed, are computed anew.
+        content: Hash of these clips; cached logits with another hash are recomputed.
     """
 
     def __init__(self, folder: Path, clip_ids: Sequence[str], content: str) -> None:
@@ -30,14 +30,9 @@ class LogitsCache:
         self.content = content
 
     def get(self, where: str, branches: Collection[str], compute: Compute) -> dict[str, PartLogits]:
-        """The branches' logits; those that are absent are computed and kept.
+        """Load the branches' logits from the subfolder `where`; compute and save those that are absent.
 
-        While they are computed, features are kept too, so that an interrupted transcription continues.
-
-        Args:
-            where: Condition and severity, as a folder.
-            branches: Their names.
-            compute: Computes logits of some of them.
+        Features are kept until their logits are saved, so that an interrupted transcription can be resumed.
         """
         folder = self.folder / where
         known = self._known(folder, branches)
@@ -49,13 +44,13 @@ class LogitsCache:
         return {name: known[name] for name in branches}
 
     def has(self, where: str, branches: Collection[str]) -> bool:
-        """Whether nothing is left to compute."""
+        """Whether the logits of all branches are in the subfolder `where`."""
         return len(self._known(self.folder / where, branches)) == len(branches)
 
     def _known(self, folder: Path, names: Collection[str]) -> dict[str, PartLogits]:
         known = {}
         for name in names:
-            with suppress(EmorecError):  # absent or damaged: computed anew
+            with suppress(EmorecError):  # absent or damaged: will be computed
                 logits = PartLogits.load(folder / f"{name}.pt")
                 if (logits.clip_ids, logits.content) == (self.clip_ids, self.content):
                     known[name] = logits

@@ -1,4 +1,4 @@
-"""What a stress test shows: a table on the terminal, and stress.html with a curve for each condition."""
+"""Report of a stress test: a table on the terminal, and stress.html with a plot for each condition."""
 
 from __future__ import annotations
 
@@ -27,11 +27,7 @@ INK = "#111827"
 
 
 def write_stress_page(results: StressResults, folder: Path) -> Path:
-    """Write the page in one step.
-
-    Returns:
-        Its path.
-    """
+    """Write stress.html and return its path."""
     content = {
         "synthetic": results.synthetic,
         "stress": results,
@@ -45,7 +41,7 @@ def write_stress_page(results: StressResults, folder: Path) -> Path:
 
 
 def condition_figure(results: StressResults, condition: ConditionResult) -> str:
-    """Draw UAR from the undegraded clips to the most degraded, as SVG; of the rules, the chosen one."""
+    """Plot UAR over severity for every branch and the chosen rule, as SVG."""
     places = ["clean", *condition.severities]
     steps = [results.clean, *condition.severities.values()]
 
@@ -78,7 +74,7 @@ def condition_figure(results: StressResults, condition: ConditionResult) -> str:
 
 
 def print_stress(results: StressResults, page: Path, console: Console | None = None) -> None:
-    """Print UAR in percent, notes and, last, where the page is: a row a severity, a column a branch and a rule."""
+    """Print UAR in percent (rows: severities, columns: rules and branches), notes and, last, the path of the page."""
     console = console or Console()
     part = f"{results.task} on {PART_NAMES[results.part]}"
     size = f"{results.clips} clips of {count(results.actors, 'actor')}"
@@ -105,5 +101,5 @@ def _numbers(results: StressResults, figures: Figures) -> list[str]:
 
 
 def _heading(name: str, rule: str | None) -> str:
-    """A name on several lines, so that eight columns fit."""
+    """Break a name into several lines, so that eight columns fit."""
     return name.replace("_", "_\n") + ("\n(chosen)" if name == rule else "")

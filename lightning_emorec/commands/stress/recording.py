@@ -1,4 +1,4 @@
-"""What a degradation is given: a clip's audio, and the voices of others."""
+"""The input of a degradation: a clip's audio, and voices of other actors for babble."""
 
 from __future__ import annotations
 
@@ -19,12 +19,7 @@ MOST_VOICES = 6
 
 
 class Voices:
-    """Clips of many actors, from which babble is made.
-
-    Args:
-        clips: Those without audio are left out.
-        audio: Store of their audio.
-    """
+    """Clips of many actors, from which babble is made; clips without audio are left out."""
 
     def __init__(self, clips: Sequence[Clip], audio: AudioStore) -> None:
         self._audio = audio
@@ -34,7 +29,7 @@ class Voices:
                 self._clips.setdefault(clip.actor, []).append(clip)
 
     def choose(self, clip: Clip, draw: np.random.Generator) -> list[Clip]:
-        """One clip each of up to six actors, never of the clip's own."""
+        """Draw one clip each of up to six other actors."""
         others = [actor for actor in self._clips if actor != clip.actor]
         if not others:
             found = f"none but {clip.actor}'s own, for clip {clip.id}"
@@ -44,20 +39,20 @@ class Voices:
 
     def load(self, clip: Clip, rate_hz: int) -> Sound:
         """(time,) samples of one of the clips."""
-        assert clip.path is not None  # clips without are left out
+        assert clip.path is not None  # clips without audio are left out
         return self._audio.at(rate_hz).load(clip.path)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip that is about to be degraded.
+    """One clip to degrade.
 
     Attributes:
-        audio: (time,) samples, finite, at least one; a degradation leaves them as they are.
-        rate_hz: Their rate.
-        clip: Whose they are.
-        seed: Settles every draw.
-        voices: Clips of others.
+        audio: (time,) samples, finite, at least one; not modified by degradations.
+        rate_hz: Sample rate.
+        clip: The clip.
+        seed: Determines every random draw.
+        voices: Clips for babble.
     """
 
     audio: Sound

@@ -1,4 +1,4 @@
-"""What a stress test found, and the files that hold it."""
+"""Results of a stress test, and the files with them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lightning_emorec.types import Part
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """One condition.
+    """Scores under one condition.
 
     Attributes:
-        name: In files.
-        title: For readers.
-        unit: Of the severities; empty where they are words.
-        severities: Severity -> scores, the mildest first.
+        name: Name in files.
+        title: Title in reports.
+        unit: Unit of the severities; empty if they are words.
+        severities: Severity -> scores, in increasing order of severity.
     """
 
     name: str
@@ -31,21 +31,21 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class StressResults:
-    """What a stress test found.
+    """Results of a stress test.
 
     Attributes:
         run: Name of the run folder.
-        part: The part that is judged.
-        clips: How many clips the scores rest on.
-        actors: How many actors.
-        task: What is predicted.
-        classes: Of the task; chance is one of so many.
-        seed: The run's.
+        part: The evaluated part.
+        clips: Number of labelled clips.
+        actors: Number of actors.
+        task: The evaluated task.
+        classes: Number of classes among the labels; chance is 1 / classes.
+        seed: The run's seed.
         rule: The rule that makes the run's output; None for a single branch.
-        synthetic: The audio is generated: everything shown must say so.
-        notes: What a reader must know of the branches.
+        synthetic: Whether the audio is generated, which every report must state.
+        notes: Caveats on the branches.
         clean: Scores of the undegraded clips.
-        conditions: The others.
+        conditions: Scores under each condition.
     """
 
     run: str
@@ -63,7 +63,7 @@ class StressResults:
 
     @property
     def models(self) -> list[tuple[str, str]]:
-        """`branches` or `rules`, and the name, of all that is scored: the chosen rule first, then the branches."""
+        """Kind (`branches` or `rules`) and name of all models: the chosen rule, the branches, the other rules."""
         rules = [("rules", name) for name in self.clean.rules]
         branches = [("branches", name) for name in self.clean.branches]
         chosen = ("rules", self.rule or "")
@@ -71,13 +71,13 @@ class StressResults:
 
 
 def figure_of(figures: Figures, kind: str, name: str, metric: str) -> float | None:
-    """One score; None where the model is missing under this condition."""
+    """One score; None if the model is missing under this condition."""
     scores = figures.branches if kind == "branches" else figures.rules
     return scores[name][metric] if name in scores else None
 
 
 def write_results(results: StressResults, folder: Path) -> None:
-    """Write stress.json and stress.csv, each in one step."""
+    """Write stress.json and stress.csv."""
     content = {
         **{key: value for key, value in asdict(results).items() if key != "conditions"},
         "conditions": {

@@ -1,4 +1,4 @@
-"""`stress`: a finished run under conditions worse than those it was trained in."""
+"""`stress`: evaluates a finished run on degraded audio, and with a modality missing."""
 
 from __future__ import annotations
 
@@ -37,19 +37,20 @@ def stress(
     runs: str = "runs",
     skip: list[str] | str | None = None,
 ) -> StressResults:
-    """Judge a finished run under degraded audio, and with a modality missing.
+    """Evaluate a finished run on degraded audio, and with a modality missing.
 
-    Nothing is chosen by what comes out. What is finished is kept in the run's folder and not computed again.
+    The scores are for reporting only, not for choosing a model. Computed logits are kept in the run's folder and
+    reused.
 
     Args:
-        run: Folder of a fused run or of a branch's, or its name within `runs`.
+        run: Folder of a fused run or of a branch's run, or its name within `runs`.
         conditions: Names, as [white,babble] or white,babble; all by default.
-        part: Clips that are judged; by default the test part where the run was tested, else validation.
+        part: Part to evaluate; by default test if the run was tested, else val.
         runs: Folder of all runs.
-        skip: Branches that are left out because their features take too long, as [a,b] or a,b.
+        skip: Branches to leave out, for example because their features take too long, as [a,b] or a,b.
 
     Returns:
-        What is in the files.
+        The content of the files.
     """
     names = _names(conditions) if conditions is not None else list(CONDITIONS)
     check_conditions(names)
@@ -62,13 +63,7 @@ def stress(
 
 
 class StressTest:
-    """One run, one part, the branches that are not skipped.
-
-    Args:
-        run: The run.
-        part: Whose clips are degraded.
-        skip: Branches to leave out.
-    """
+    """Evaluates the branches of a run that are not skipped, on one part."""
 
     def __init__(self, run: FinishedRun, part: Part, skip: Sequence[str]) -> None:
         if unknown := set(skip) - set(run.branches):
@@ -87,7 +82,7 @@ class StressTest:
         self.scorer = Scorer(run.fusion, run.task, self._validation())
 
     def results(self, names: Sequence[str]) -> StressResults:
-        """Judge under the named conditions."""
+        """Evaluate under the named conditions."""
         found = list(self._degraded([made for name, made in DEGRADATIONS.items() if name in names]))
         if MISSING in names and (missing := self._missing()).severities:
             found.append(missing)
@@ -120,7 +115,7 @@ class StressTest:
                     progress.update(steps, description=f"{degradation.name} {text} {degradation.unit}")
                     where = f"{degradation.name}/{text}"
                     if not self.cache.has(where, changed):
-                        progress.stop()  # features draw bars of their own
+                        progress.stop()  # feature extraction shows its own bars
                     audio = DegradedAudio(
                         self.data.audio, self.clips, degradation, severity, self.run.trained.seed, voices
                     )
@@ -132,7 +127,7 @@ class StressTest:
                 yield ConditionResult(degradation.name, degradation.title, degradation.unit, figures)
 
     def _missing(self) -> ConditionResult:
-        """Each modality left out in turn, where that takes away some branches and leaves some."""
+        """Leave out each modality in turn if that removes some branches and leaves others."""
         figures: dict[str, Figures] = {}
         for modality in MODALITIES:
             left = [name for name, branch in self.branches.items() if modality not in modalities(branch)]
@@ -145,14 +140,12 @@ class StressTest:
         clips = with_audio(self.data.clips(part))
 
         def compute(names: Collection[str], _: Path) -> dict[str, PartLogits]:
-            return self.run.branch_logits(
-                clips, self.data.audio, names, self.data.cache
-            )  # has the run's features
+            return self.run.branch_logits(clips, self.data.audio, names, features=self.data.cache)
 
         return cache.get("clean", self.branches, compute)
 
     def _validation(self) -> dict[str, PartLogits]:
-        """What rules are solved on again: for refitted branches, trained on these clips, the logits from before."""
+        """Logits to solve rules on again; of refitted branches, which have seen these clips, those before the refit."""
         if self.run.fusion is None:
             return {}
         files = {name: solved_on_file(self.run.folder, name) for name in self.branches}

@@ -24,7 +24,7 @@ class Figures:
 
     Attributes:
         branches: Branch -> accuracy, uar, macro_f1.
-        rules: The same for each rule, over these branches; empty but for a fusion.
+        rules: Rule over these branches -> the same; empty for a single model.
     """
 
     branches: dict[str, dict[str, float]]
@@ -34,13 +34,13 @@ class Figures:
 class Scorer:
     """Scores logits of branches, alone and fused.
 
-    A rule over all branches of the run is the run's own. Over fewer it is solved again, on the validation
-    logits of those that are left: a branch that is missing is left out, never replaced by zeros.
+    Over all branches of the run, a rule is the run's rule. Over fewer, it is solved again on the validation logits of
+    the remaining branches: a missing branch is left out, not replaced by zeros.
 
     Args:
-        fusion: The run's model, where it is a fusion.
-        task: What is scored.
-        validation: Branch -> undegraded validation logits; only used where branches are missing.
+        fusion: The run's model if it is a fusion.
+        task: The scored task.
+        validation: Branch -> undegraded validation logits; used only if branches are missing.
     """
 
     def __init__(self, fusion: FusionModule | None, task: str, validation: Mapping[str, PartLogits]) -> None:
@@ -50,7 +50,7 @@ class Scorer:
         self._rules: dict[tuple[str, ...], FittedRules] = {}
 
     def figures(self, logits: Mapping[str, PartLogits]) -> Figures:
-        """Score the branches that are there, and every rule over them."""
+        """Score the given branches, and every rule over them."""
         rules = self.rules(list(logits))
         return Figures(
             {name: self._scores(part) for name, part in logits.items()},
@@ -58,7 +58,7 @@ class Scorer:
         )
 
     def rules(self, names: Sequence[str]) -> FittedRules | None:
-        """Every rule over some of the branches; None for a run that is no fusion."""
+        """All rules over some of the branches; None for a single model."""
         if self.fusion is None:
             return None
         if list(names) == list(self.fusion.specs):
@@ -73,7 +73,7 @@ class Scorer:
 
 
 def modalities(branch: Branch) -> set[Modality]:
-    """What a branch is made for: sound, words, or both."""
+    """The modalities that a branch uses."""
     texts = [is_text(feature) for feature in branch.features]
     found: set[Modality] = set()
     if any(texts):
@@ -84,5 +84,5 @@ def modalities(branch: Branch) -> set[Modality]:
 
 
 def is_text(feature: Feature) -> bool:
-    """Whether a feature is made from words."""
+    """Whether a feature is computed from text."""
     return isinstance(feature, Transcript | VaderScores)

@@ -1,1 +1,1 @@
-"""Sweeps: many `fit`s, each with other values, of which the best is kept. Reads W&B's files, and needs no account."""
+"""Hyper-parameter sweeps from W&B sweep files, run locally without an account."""

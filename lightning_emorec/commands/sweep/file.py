@@ -1,4 +1,4 @@
-"""W&B's sweep files: a command of ours, a search space, and what is sought."""
+"""W&B sweep files: the `fit` command, the search space, and the metric to optimise."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Hyperband:
-    """When to stop trials that fall behind: of those that reach a rung, one in `eta` goes on to the next.
+    """Settings of Hyperband pruning: one in `eta` of the trials that reach a rung continues to the next.
 
     Attributes:
         min_iter: Epochs of the first rung.
-        max_iter: Epochs of the last; None is what the first whole trial takes.
+        max_iter: Epochs of the last rung; None for the number of the first complete trial.
         eta: Factor between rungs.
     """
 
@@ -47,16 +47,16 @@ class Hyperband:
 
 @dataclass(frozen=True)
 class SweepFile:
-    """What a sweep file says.
+    """The content of a sweep file.
 
     Attributes:
-        name: The sweep's.
-        method: How values are chosen.
+        name: Name of the sweep.
+        method: Search method.
         metric: Key of a logged validation score.
-        goal: Whether more of it is better.
-        command: Arguments of `fit`, `ARGS` among them.
-        space: Parameter name -> what its values are drawn from.
-        hyperband: None where every trial runs to its end.
+        goal: Whether to maximise or minimise the metric.
+        command: Arguments of `fit`, including `ARGS`.
+        space: Parameter name -> distribution of its values.
+        hyperband: None if no trial is stopped early.
     """
 
     name: str
@@ -75,10 +75,10 @@ class SweepFile:
 
 
 def read_sweep(path: Path) -> SweepFile:
-    """Read a sweep file as W&B would.
+    """Read a W&B sweep file.
 
     Raises:
-        EmorecError: It cannot be read, or says something that is not known here.
+        EmorecError: The file cannot be read, or has a key or value that is not supported.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf8"))
@@ -91,11 +91,13 @@ def read_sweep(path: Path) -> SweepFile:
     ):
         found = ", ".join(map(str, content)) if isinstance(content, dict) else f"{content!r}"
         raise EmorecError(
-            f"metric, command and parameters, and no key but {', '.join(sorted(KEYS))}", found, f"mend {path}"
+            f"metric, command and parameters, and no key but {', '.join(sorted(KEYS))}",
+            found,
+            f"correct {path}",
         )
     metric = content["metric"]
     if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
-        raise EmorecError("metric.name, the key of a logged score", f"{metric!r}", f"mend {path}")
+        raise EmorecError("metric.name, the key of a logged score", f"{metric!r}", f"correct {path}")
     method = content.get("method", "bayes")
     return SweepFile(
         name=str(content.get("name") or path.stem),
@@ -110,14 +112,14 @@ def read_sweep(path: Path) -> SweepFile:
 
 def _one_of(known: tuple[str, ...], value: Any, key: str, path: Path) -> str:
     if value not in known:
-        raise EmorecError(f"{key} among {', '.join(known)}", f"{value!r}", f"mend {path}")
+        raise EmorecError(f"{key} among {', '.join(known)}", f"{value!r}", f"correct {path}")
     return str(value)
 
 
 def _validation(metric: str, path: Path) -> str:
     if not metric.startswith("val/"):
         raise EmorecError(
-            "a metric of the validation part, as val/emotion/uar", metric, f"mend metric.name of {path}"
+            "a metric of the validation part, as val/emotion/uar", metric, f"correct metric.name of {path}"
         )
     return metric
 
@@ -129,7 +131,7 @@ def _fit_arguments(command: Any, path: Path) -> list[str]:
     other = [word for word in rest if word.startswith("${") and word != ARGS]
     if not words[:start] or words[start - 1] != "lightning_emorec" or rest.count(ARGS) != 1 or other:
         expected = "a command of ${interpreter}, -m, lightning_emorec, fit, its arguments, and ${args} once"
-        raise EmorecError(expected, " ".join(words) or f"{command!r}", f"mend {path}")
+        raise EmorecError(expected, " ".join(words) or f"{command!r}", f"correct {path}")
     return rest
 
 
@@ -144,7 +146,7 @@ def _hyperband(given: Any, path: Path) -> Hyperband | None:
         raise EmorecError(
             "early_terminate of type hyperband, with min_iter, or max_iter and s, and eta",
             f"{given!r}",
-            f"mend {path}",
+            f"correct {path}",
         )
     eta, longest = given.get("eta", 3), given.get("max_iter")
     shortest = given.get("min_iter", None if longest is None else longest // eta ** given.get("s", 1))
@@ -152,6 +154,6 @@ def _hyperband(given: Any, path: Path) -> Hyperband | None:
         raise EmorecError(
             "min_iter of at least 1 epoch and eta of at least 2",
             f"{given!r}",
-            f"mend early_terminate of {path}",
+            f"correct early_terminate of {path}",
         )
     return Hyperband(shortest, longest, eta)

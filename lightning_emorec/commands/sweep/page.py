@@ -19,11 +19,7 @@ PAGE = "sweep.html"
 
 
 def write_sweep_page(shared: SharedStudy) -> Path:
-    """Write one page that needs no network and no other file, into the folder of the sweep.
-
-    Returns:
-        Its path.
-    """
+    """Write sweep.html, a self-contained page, and return its path."""
     trials, best = shared.trials, shared.best
     found = importances(shared)
     content = {
@@ -52,16 +48,16 @@ def write_sweep_page(shared: SharedStudy) -> Path:
 
 
 def _scores(trials: list[FrozenTrial]) -> dict[int, tuple[float, bool]]:
-    """Number -> score and whether the trial ran to its end."""
+    """Number of a trial -> its score, and whether the trial is complete."""
     return {of.number: (of.value, of.state == TrialState.COMPLETE) for of in trials if of.value is not None}
 
 
 def history_figure(scores: Mapping[int, tuple[float, bool]], metric: str, goal: str) -> str:
-    """Draw the score of each trial, and the best so far.
+    """Plot the score of each trial, and the best score so far.
 
     Args:
-        scores: Number of a trial -> its score, and whether it ran to its end; at least one did.
-        metric: What the scores are.
+        scores: Number of a trial -> its score, and whether the trial is complete; at least one is.
+        metric: Name of the score.
         goal: `maximize` or `minimize`.
     """
     whole = {number: score for number, (score, ran) in sorted(scores.items()) if ran}
@@ -83,11 +79,7 @@ def history_figure(scores: Mapping[int, tuple[float, bool]], metric: str, goal: 
 
 
 def importance_figure(shares: Mapping[str, float]) -> str:
-    """Draw how much each parameter explains.
-
-    Args:
-        shares: Parameter -> share, falling.
-    """
+    """Plot the importance of each parameter; `shares` are in decreasing order."""
     names = [short(name) for name in shares]
 
     def paint(axes: Axes) -> None:
@@ -104,12 +96,12 @@ def importance_figure(shares: Mapping[str, float]) -> str:
 
 
 def short(parameter: str) -> str:
-    """A parameter's name without what all of them begin with."""
+    """A parameter's name without common prefixes."""
     for prefix in ("model.init_args.", "data."):
         parameter = parameter.removeprefix(prefix)
     return parameter.replace("init_args.", "")
 
 
 def shown(value: object) -> str:
-    """A parameter's value, short."""
+    """A parameter's value with at most four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""From the parameters of a W&B sweep file to Optuna's distributions."""
+"""Converts the parameters of a W&B sweep file to Optuna's distributions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,10 @@ KNOWN = ("constant", "categorical", *RANGES)
 
 
 def read_space(parameters: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-    """Parameter name -> what its values are drawn from.
-
-    Args:
-        parameters: `parameters` of a sweep file: each with `value`, `values`, or `min` and `max`.
+    """Convert `parameters` of a sweep file, each with `value`, `values`, or `min` and `max`.
 
     Raises:
-        EmorecError: A distribution that is not among `KNOWN`, or one that is not as it should be.
+        EmorecError: A distribution that is not among `KNOWN`, or has invalid settings.
     """
     return {name: _read(name, given) for name, given in parameters.items()}
 
@@ -49,7 +46,7 @@ def _read(name: str, given: Any) -> BaseDistribution:
 
 
 def _default_kind(name: str, given: Mapping[str, Any]) -> str:
-    """What W&B takes where no distribution is named."""
+    """W&B's default if no distribution is given."""
     if "value" in given:
         return "constant"
     if "values" in given:
@@ -72,7 +69,7 @@ def _range(name: str, kind: str, given: Mapping[str, Any]) -> BaseDistribution:
     for key in given.keys() - {"distribution"}:
         number = given[key]
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            # YAML 1.1, which W&B reads too, takes a number without a dot for a text
+            # YAML 1.1, which W&B uses too, parses a number such as 1e-4 without a dot as a string
             raise _wrong(name, f"a number for {key}", f"{number!r} (1e-4 is written 1.0e-4)")
     low, high, step = given["min"], given["max"], given.get("q")
     if low > high or (step is not None and step <= 0) or (kind == "log_uniform_values" and low <= 0):
@@ -86,9 +83,9 @@ def _range(name: str, kind: str, given: Mapping[str, Any]) -> BaseDistribution:
 
 
 def as_flag(name: str, value: Value) -> str:
-    """The argument of `fit` that sets a value, as W&B's agent writes it."""
+    """The argument of `fit` that sets a value, in the format of W&B's agent."""
     return f"--{name}={f'{value:.10g}' if isinstance(value, float) else value}"
 
 
 def _wrong(name: str, expected: str, found: str) -> EmorecError:
-    return EmorecError(expected, found, f"mend the parameter {name} of the sweep file")
+    return EmorecError(expected, found, f"correct the parameter {name} of the sweep file")

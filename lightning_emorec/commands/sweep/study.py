@@ -1,4 +1,4 @@
-"""A study on disk, which several processes share: its trials, and which process runs which."""
+"""A study on disk that several processes share, and the assignment of its trials to processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Sampler = Literal["tpe", "grid", "random"]
 
-SWEEPS = "sweeps"  # folder of all sweeps, among the runs
+SWEEPS = "sweeps"  # folder of all sweeps, in the folder of all runs
 JOURNAL = "study.journal"
 BEGUN = "sweep.json"
 SAMPLERS: dict[str, Sampler] = {"bayes": "tpe", "grid": "grid", "random": "random"}
@@ -33,12 +33,12 @@ SAMPLERS: dict[str, Sampler] = {"bayes": "tpe", "grid": "grid", "random": "rando
 
 @dataclass(frozen=True)
 class TrialLease:
-    """A trial that this process alone may run.
+    """A trial that is assigned to this process.
 
     Attributes:
-        trial: Of the study.
-        folder: The trial's, within that of the sweep.
-        lock: Held while it runs; it ends with the process, so that another one continues the trial of a killed one.
+        trial: A trial of the study.
+        folder: Folder of the trial, within that of the sweep.
+        lock: Held while the trial runs; released when the process is killed, so that another process can resume it.
     """
 
     trial: Trial
@@ -47,21 +47,21 @@ class TrialLease:
 
 
 class SharedStudy:
-    """Optuna's study in a journal beside its trials.
+    """An Optuna study with a journal file in the folder of the sweep.
 
-    The journal is a file that is only appended to, under a lock: unlike SQLite, it is safe on a network file system.
+    The journal is append-only and written under a lock: unlike SQLite, it is safe on a network file system.
 
     Args:
         runs: Folder of all runs.
-        name: Of the folder of the sweep, among them.
-        file: What is swept.
+        name: Folder of the sweep, within `runs`.
+        file: The sweep file.
         fit_args: Further arguments of every `fit`.
-        sampler: How values are chosen.
-        trials: How many in all, over all processes.
-        seed: With the number of a trial, it settles what a sampler draws.
+        sampler: Search method.
+        trials: Number of trials of all processes together.
+        seed: Determines, with the number of a trial, the draws of the sampler.
 
     Raises:
-        EmorecError: The folder holds another sweep, or a grid has no end.
+        EmorecError: The folder holds another sweep, or a grid is infinite.
     """
 
     def __init__(
@@ -95,27 +95,27 @@ class SharedStudy:
         self.wanted = min(trials, points)
 
     def locked(self) -> Lock:
-        """Keep other processes from claiming a trial and from writing the files that all of them write."""
+        """Lock the sweep, to claim a trial or to write a shared file."""
         return lock_folder(self.folder)
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """Those that were begun, by number."""
+        """Trials that have begun, by number."""
         return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
 
     @property
     def ended(self) -> list[FrozenTrial]:
-        """Those that are done, stopped early or failed."""
+        """Trials that are complete, stopped early or failed."""
         return [trial for trial in self.trials if trial.state.is_finished()]
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The best of those that ran to their end."""
+        """The best complete trial."""
         whole = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
         return self.study.best_trial if whole else None
 
     def claim(self) -> TrialLease | None:
-        """A trial that a killed process left unfinished, else a new one; None where none is left."""
+        """Claim an unfinished trial of a killed process, else a new one; None if no trial is left."""
         with self.locked():
             begun = self.trials
             for frozen in begun:
@@ -143,7 +143,7 @@ class SharedStudy:
         return self.folder / "trials" / f"{number:04d}"
 
     def _sampler_for(self, number: int) -> optuna.samplers.BaseSampler:
-        """A new one for each trial: one that is seeded once would draw the same again when a sweep is continued."""
+        """A new sampler for each trial: a sampler seeded once would repeat its draws when a sweep is resumed."""
         seed = self._seed * 1_000_003 + number
         if self._sampler == "tpe":
             return optuna.samplers.TPESampler(seed=seed)
@@ -167,7 +167,7 @@ class SharedStudy:
         return len(points)
 
     def _begin(self, fit_args: list[str]) -> None:
-        """Write the sweep's settings, or check that they are those it was begun with."""
+        """Write the sweep's settings, or check that they have not changed since the sweep was begun."""
         now = {
             "metric": self.file.metric,
             "goal": self.file.goal,

@@ -1,4 +1,4 @@
-"""One trial: a `fit` in a child process, whose logged scores are reported after each epoch."""
+"""Trials: each is a `fit` in a child process, with its logged scores reported to the study after each epoch."""
 
 from __future__ import annotations
 
@@ -13,21 +13,16 @@ from optuna.trial import TrialState
 from lightning_emorec.commands.sweep.study import SharedStudy, TrialLease
 from lightning_emorec.evaluation.curves import read_column
 from lightning_emorec.jobs.child import LOG, Child, Work, fit_command, last_error
-from lightning_emorec.jobs.environments import Environment
+from lightning_emorec.jobs.environments import Environment, environments
+from lightning_emorec.jobs.pool import Pool
+from lightning_emorec.progress import progress_bar
 from lightning_emorec.runs.folder import is_done
 
 RUN = "run"  # folder of the run, within that of the trial
 
 
 class TrialRun:
-    """A trial that runs.
-
-    Args:
-        shared: The study.
-        lease: Which trial.
-        fit_args: Further arguments of `fit`.
-        ended: Called when the trial has ended.
-    """
+    """Runs a trial; a `Job` of the pool. `ended` is called when the trial has ended."""
 
     def __init__(
         self, shared: SharedStudy, lease: TrialLease, fit_args: list[str], ended: Callable[[], None]
@@ -41,7 +36,7 @@ class TrialRun:
         self._log = lease.folder / LOG
         self._folder = lease.folder / RUN
         frozen = shared.study.get_trials(deepcopy=False)[lease.trial.number]
-        self._epoch = frozen.last_step or 0  # the last that was reported, counted from 1
+        self._epoch = frozen.last_step or 0  # the last reported epoch, counted from 1
 
     @property
     def label(self) -> str:
@@ -49,16 +44,16 @@ class TrialRun:
         return f"trial {self._trial.number} epoch {self._epoch}"
 
     def run(self, environment: Environment) -> Work[None]:
-        """Run the `fit` to its end, or until its scores fall behind."""
+        """Run the `fit` until it ends or is pruned."""
         with self._lock:
-            # The `fit` of a killed sweep may have finished by itself.
+            # The `fit` of a killed sweep may have finished afterwards.
             status = 0 if is_done(self._folder) else (yield from self._fit(environment))
             if status is not None:
                 self._conclude(status)
         self._ended()
 
     def _fit(self, environment: Environment) -> Work[int | None]:
-        """Exit status of the `fit`; None if it was stopped early."""
+        """Run the `fit` and return its exit status; None if it was stopped early."""
         runs = self._shared.runs
         command = fit_command(
             *self._shared.file.arguments(self._trial.params),
@@ -75,13 +70,11 @@ class TrialRun:
         return status
 
     def _conclude(self, status: int) -> None:
-        """Record how a trial ended that was not stopped early."""
+        """Record the result of a trial that was not stopped early."""
         if status:
             self._fail(f"exit status {status}: {last_error(self._log)}")
         elif not is_done(self._folder):  # `fit` chose another folder
-            self._fail(
-                f"{self._folder} was begun with another config, data or version: give the sweep another --name"
-            )
+            self._fail(f"{self._folder} was begun with another config, data or version: set another --name")
         elif logged := self._logged():
             self._report(logged)
             self._tell(TrialState.COMPLETE, logged[-1][1])
@@ -92,10 +85,10 @@ class TrialRun:
         return read_column(self._folder / "metrics.csv", self._shared.file.metric)
 
     def _report(self, logged: list[tuple[int, float]]) -> bool:
-        """Report the best score so far after each new epoch; whether the trial should be stopped.
+        """Report the best score so far after each new epoch; return whether to stop the trial.
 
-        The best, since the checkpoint of the best epoch counts. The pruner is asked after each epoch, also of a trial
-        that has ended: only then does it record what the trial reached, to compare others with.
+        The best score is reported because the checkpoint of the best epoch is kept. `should_prune` is called for every
+        epoch, also of a trial that has ended, because only this call records the trial's score for its rung.
         """
         prune = False
         for epoch, best in self._best_so_far(logged):
@@ -117,7 +110,7 @@ class TrialRun:
 
     @cached_property
     def _epochs(self) -> float:
-        """The largest number that the run may take; its config is there once a score is logged."""
+        """Maximum number of epochs, from the run's config, which exists once a score is logged."""
         config = yaml.safe_load((self._folder / "config.yaml").read_text(encoding="utf8"))
         epochs = config["trainer"]["max_epochs"]
         return math.inf if epochs in (None, -1) else int(epochs)
@@ -129,3 +122,26 @@ class TrialRun:
     def _fail(self, reason: str) -> None:
         self._trial.set_user_attr("reason", reason)
         self._tell(TrialState.FAIL)
+
+
+def run_trials(shared: SharedStudy, fit_args: list[str], jobs: int, ended: Callable[[], None]) -> None:
+    """Run the trials of a study, `jobs` at a time, with the GPUs assigned in turn.
+
+    A trial that fails does not stop the others. `ended` is called after each trial.
+    """
+
+    def next_trial() -> TrialRun | None:
+        lease = shared.claim()
+        return None if lease is None else TrialRun(shared, lease, fit_args, ended)
+
+    pool = Pool(next_trial, environments(jobs, one_gpu_each=True))
+    with progress_bar() as progress:
+        bar = progress.add_task("", total=shared.wanted)
+
+        def show(running: str) -> None:
+            best = shared.best
+            parts = [f"best {best.value:.4f} (trial {best.number})"] if best else []
+            text = ", ".join([*parts, running] if running else parts)
+            progress.update(bar, completed=len(shared.ended), description=text)
+
+        pool.run(show)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHOWN = 5
-"""Trials in the table on the terminal."""
+"""Number of trials in the table on the terminal."""
 
 
 def sweep(
@@ -32,16 +32,16 @@ def sweep(
 ) -> Path:
     """Run the trials of a W&B sweep file on this machine, without an account.
 
-    Run again, it goes on where it was stopped, up to the number of trials. Several processes or machines that
-    share the folder of runs work on one sweep: start the same command in each.
+    The same command resumes a stopped sweep, up to the number of trials. Several processes or machines that share the
+    folder of runs can work on one sweep: start the same command in each.
 
     Args:
         file: A sweep file, as those in sweeps/.
-        trials: How many in all, those that failed or were stopped early included; a grid may have fewer.
-        jobs: Trials at a time, each in a process of its own; with several GPUs they take turns on them.
-        sampler: How values are chosen; by default as the file's method says: tpe for bayes, grid or random.
-        seed: Settles what is drawn.
-        name: Of the folder of results, `runs/sweeps/NAME`; by default the file's.
+        trials: Total number of trials, including failed and stopped ones; a grid may have fewer.
+        jobs: Number of trials at a time, each in a child process; several GPUs are assigned in turn.
+        sampler: Search method; by default that of the file: tpe for bayes, grid or random.
+        seed: Determines the draws of the sampler.
+        name: Name of the folder of results, `runs/sweeps/NAME`; by default the file's.
         runs: Folder of all runs.
         fit_args: Further arguments of every `fit`: everything after `--`.
 
@@ -49,15 +49,15 @@ def sweep(
         The folder of results.
 
     Raises:
-        EmorecError: A file that cannot be used, a folder that holds another sweep, or no trial that did not fail.
+        EmorecError: An invalid file, a folder that holds another sweep, or all trials failed.
     """
     if find_spec("optuna") is None:
         raise UnavailableError("the package optuna", "none", "pip install -c constraints.txt -e '.[sweep]'")
     from lightning_emorec.commands.sweep.file import read_sweep
     from lightning_emorec.commands.sweep.page import write_sweep_page
     from lightning_emorec.commands.sweep.results import write_results
-    from lightning_emorec.commands.sweep.run import run_trials
     from lightning_emorec.commands.sweep.study import SAMPLERS, SharedStudy
+    from lightning_emorec.commands.sweep.trial import run_trials
 
     if trials < 1 or jobs < 1:
         raise EmorecError("at least 1 trial and 1 job", f"{trials} and {jobs}", "set --trials and --jobs")
@@ -79,7 +79,7 @@ def _refuse_if_none_ran(shared: SharedStudy) -> None:
     failed = [trial for trial in shared.ended if "reason" in trial.user_attrs]
     if failed and shared.best is None:
         found = f"{len(failed)} that failed, the first by: {failed[0].user_attrs['reason']}"
-        fix = f"see {shared.folder_of(failed[0].number)}, delete {shared.folder} and start anew"
+        fix = f"see {shared.folder_of(failed[0].number)}, delete {shared.folder} and start again"
         raise EmorecError("a trial that runs to its end", found, fix)
 
 

@@ -57,14 +57,14 @@ def test_a_process_started_by_itself_is_part_of_no_launch() -> None:
     assert Launch.of_environment() is None
 
 
-def test_torchrun_says_who_a_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rank_and_world_size_are_read_from_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     setenv(monkeypatch, TORCHRUN)
     launch = Launch.of_environment()
     assert launch == Launch(rank=3, world=4, machines=2)
     assert launch.processes == 2
 
 
-def test_slurm_says_who_a_process_is_and_where_to_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rank_and_address_are_read_from_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     setenv(monkeypatch, SLURM)
     assert Launch.of_environment() == Launch(rank=2, world=4, machines=2)
     assert (os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]) == ("node7", "18456")
@@ -76,7 +76,7 @@ def test_slurm_tasks_of_unknown_machines_are_refused(monkeypatch: pytest.MonkeyP
         Launch.of_environment()
 
 
-def test_a_slurm_allocation_without_srun_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slurm_allocation_without_srun_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     setenv(monkeypatch, SLURM, "SLURM_PROCID")
     with pytest.raises(EmorecError, match="srun"):
         use_processes_of(Launch.of_environment(), trainer())

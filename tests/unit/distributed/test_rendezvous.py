@@ -45,7 +45,7 @@ def test_the_others_get_every_order_of_the_first() -> None:
     assert received.result(20) == [{"do": "fit", "folder": "a"}, LAST]
 
 
-def test_the_others_are_told_why_the_first_stopped() -> None:
+def test_the_other_ranks_report_why_the_first_stopped() -> None:
     store = HashStore()
     received = receive(store)
     with pytest.raises(KeyError), Coordinator(store, others=1):
@@ -90,7 +90,7 @@ def test_a_folder_that_another_machine_cannot_see_is_an_error(
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_stays_alone_is_told(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_no_other_joins_is_an_error(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", str(find_free_network_port()))
     monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)

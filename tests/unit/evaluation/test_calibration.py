@@ -162,7 +162,7 @@ def test_the_whole_curve_ends_at_the_share_of_errors() -> None:
     assert risk_coverage(logits, labels).risk[-1] == pytest.approx(1 - score(logits, labels)["accuracy"])
 
 
-def test_a_model_that_knows_nothing_of_its_errors_has_their_share_everywhere() -> None:
+def test_a_constant_confidence_has_the_error_rate_at_every_coverage() -> None:
     # Equally sure of all four clips, one of them wrong, wherever it stands.
     for row in range(4):
         labels = torch.zeros(4, dtype=torch.int64)

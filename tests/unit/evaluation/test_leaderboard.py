@@ -68,7 +68,7 @@ def test_actors_are_listed_in_natural_order_with_runs_compressed(actors: list[st
     assert actor_list(actors) == listed
 
 
-def test_the_judged_part_says_why_there_was_no_test(results: RunResults, untested: RunResults) -> None:
+def test_the_judged_part_states_why_there_was_no_test(results: RunResults, untested: RunResults) -> None:
     assert results.judged_part == "TEST"
     assert untested.judged_part == "VALIDATION (test actors absent: 1, 9, 17, 19)"
     assert replace(untested, absent_test_actors=[]).judged_part == "VALIDATION (not tested)"

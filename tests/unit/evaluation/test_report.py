@@ -48,7 +48,7 @@ def test_the_headline_is_the_judged_part(fused_page: str) -> None:
     assert "No test was made" not in text
 
 
-def test_a_run_without_test_says_so_and_why(untested: RunResults, tmp_path: Path) -> None:
+def test_a_run_without_test_states_the_reason(untested: RunResults, tmp_path: Path) -> None:
     text = words(page(untested, tmp_path))
     assert "No test was made. The split keeps actors 1, 9, 17, 19 for the test" in text
     assert "these figures are optimistic" in text
@@ -82,7 +82,7 @@ def test_the_fusion_is_compared_with_its_best_branch(
     assert "The fusion is 50.0 points worse than its best branch, sound" in words(page(worse, tmp_path))
 
 
-def test_scores_have_their_intervals_and_the_headline_says_why_they_are_wide(fused_page: str) -> None:
+def test_scores_have_their_intervals_and_the_headline_explains_their_width(fused_page: str) -> None:
     text = words(fused_page)
     assert "95 % interval over 3 actors: 50.0–100.0 %" in text
     assert "The intervals are wide because 3 actors are few" in text
@@ -266,7 +266,7 @@ def test_the_classes_are_named_in_a_sentence(
     )
 
 
-def test_a_fusion_of_refits_says_what_it_learned_from_and_what_it_scored_before(
+def test_a_fusion_of_refits_shows_its_training_actors_and_earlier_scores(
     refitted: RunResults, fused_page: str, tmp_path: Path
 ) -> None:
     html = page(refitted, tmp_path)
@@ -277,7 +277,7 @@ def test_a_fusion_of_refits_says_what_it_learned_from_and_what_it_scored_before(
     assert "It learned from 3 speakers" in fused_page
 
 
-def test_a_refit_without_validation_says_so(results: RunResults, tmp_path: Path) -> None:
+def test_a_refit_without_validation_is_reported(results: RunResults, tmp_path: Path) -> None:
     tested = with_logits(results, output={"test": results.output["test"]})
     alone = replace(with_actors(tested, val=[]), clip_counts={**results.clip_counts, "val": 0})
     assert "There were no validation actors" in page(alone, tmp_path)

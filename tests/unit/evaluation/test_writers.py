@@ -39,7 +39,7 @@ def test_predictions_have_one_row_a_clip_and_task(results: RunResults, tmp_path:
     }
 
 
-def test_a_row_says_what_the_clip_is_and_what_was_predicted(results: RunResults, tmp_path: Path) -> None:
+def test_a_row_has_the_clip_and_its_prediction(results: RunResults, tmp_path: Path) -> None:
     write(results, tmp_path)
     row = next(
         row

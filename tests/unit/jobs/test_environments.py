@@ -28,7 +28,7 @@ def test_one_job_has_all_cores_and_gpus() -> None:
     assert environment.keys().isdisjoint({"OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"})
 
 
-def test_jobs_share_the_cores_unless_the_user_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_share_the_cores_unless_the_user_sets_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [environment["OMP_NUM_THREADS"] for environment in environments(3)] == ["2"] * 3
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert [environment["OMP_NUM_THREADS"] for environment in environments(3)] == ["5"] * 3

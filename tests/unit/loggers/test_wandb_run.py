@@ -110,13 +110,13 @@ def test_under_an_agent_the_agent_decides_project_and_id(
     assert {"project", "entity", "id"}.isdisjoint(asked(monkeypatch, tmp_path))
 
 
-def test_a_missing_package_is_told_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lightning_emorec.loggers.wandb_run.find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match=r"expected the package wandb.*\[wandb\]"):
         check_logger([SPEC])
 
 
-def test_a_missing_login_is_told_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_login_is_reported_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def login() -> None:
         raise wandb.errors.UsageError("No API key configured.")
 
@@ -126,7 +126,7 @@ def test_a_missing_login_is_told_before_anything_is_trained(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("knob", ["config", "environment"])
-def test_offline_asks_for_no_login(knob: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_needs_no_login(knob: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wandb, "login", lambda: pytest.fail("asked"))
     if knob == "environment":
         monkeypatch.setenv("WANDB_MODE", "offline")

@@ -17,7 +17,7 @@ def test_flags_are_taken_out_of_the_command_line_in_both_forms() -> None:
     assert line.branches == {"cnn.model.lr": "1e-2", "gru.trainer.max_epochs": 3}
 
 
-def test_a_flag_without_a_value_is_told() -> None:
+def test_a_flag_without_a_value_is_an_error() -> None:
     with pytest.raises(EmorecError, match="no value"):
         read_command_line(["fit", "--model.init_args.overrides.cnn.lr"])
 

@@ -58,7 +58,7 @@ def test_an_unfinished_run_of_another_version_is_left_as_it_is_with_one_line(
     with caplog.at_level(logging.WARNING):
         assert claim(tmp_path, "a") == tmp_path / "fused-2"
     (line,) = caplog.messages
-    assert line.startswith(f"{old} was begun by version 0.1.0, and this is version {__version__}: it is left")
+    assert line.startswith(f"{old} was begun by version 0.1.0 and is not resumed by version {__version__}: ")
     assert {path.name: path.read_text() for path in old.iterdir() if path.name != "lock"} == {
         "fingerprint": "of version 0.1.0"
     }
@@ -94,7 +94,7 @@ def test_branches_of_another_version_are_named_once_until_this_version_has_its_o
     assert line.startswith(f"{tmp_path / 'gru-aaaaaaaaaaaaaaaa'} (and 1 more) was trained by version 0.1.0")
 
 
-def test_a_file_in_the_place_of_the_runs_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_runs_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     with pytest.raises(EmorecError, match=r"a folder for runs that can be written; found .*runs"):
         claim(tmp_path / "runs", "a")

@@ -134,7 +134,7 @@ def test_a_branch_that_needs_audio_is_left_out_of_a_corpus_of_text(branch: Spec)
     assert "the corpus has no audio" in left_out["branch"]
 
 
-def test_a_clip_without_audio_is_told_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_clip_without_audio_is_skipped_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     parts = Parts([*HEARD.train, MUTE], HEARD.val, [])
     logging.getLogger("lightning_emorec").propagate = True
     available_branches({"branch": AUDIO, "text": HERE}, parts, "error")
@@ -142,7 +142,7 @@ def test_a_clip_without_audio_is_told_and_skipped(caplog: pytest.LogCaptureFixtu
     assert "branch text" not in caplog.text
 
 
-def test_a_part_without_any_audio_stops_a_branch_that_hears() -> None:
+def test_a_branch_that_needs_audio_refuses_a_part_without_audio() -> None:
     with pytest.raises(UnavailableError, match="the corpus has no audio"):
         available_branches({"branch": AUDIO}, Parts(HEARD.train, TEXT.val, []), "error")
 

@@ -70,7 +70,7 @@ def test_the_json_keeps_what_it_had_and_gains_what_a_run_has(folder: Path) -> No
     assert content["warnings"] == []
 
 
-def test_a_pretrained_model_that_knows_the_corpus_is_warned_of(folder: Path) -> None:
+def test_pretrained_weights_trained_on_the_corpus_cause_a_warning(folder: Path) -> None:
     known = "emotion2vec/emotion2vec_plus_base"
     corpus = "{class_path: lightning_emorec.corpora.Ravdess}"
     (folder / "config.yaml").write_text(f"model: {{weights: {known}}}\ndata: {{corpus: {corpus}}}\n")

@@ -81,7 +81,7 @@ def test_several_cells_run_at_a_time(tmp_path: Path, fit: Any) -> None:
     assert not outcome.failed
 
 
-def test_a_failure_tells_the_last_line_and_does_not_stop_the_others(tmp_path: Path, fit: Any) -> None:
+def test_a_failure_shows_the_last_line_and_does_not_stop_the_others(tmp_path: Path, fit: Any) -> None:
     fit('case "$folder" in *fold0*) echo "some line"; echo "error: no luck"; echo; exit 2;; esac\n' + FINISH)
     finished: list[str] = []
     cells = [cell(tmp_path, 0), cell(tmp_path, 1)]

@@ -48,7 +48,7 @@ def test_all_runs_have_folders_of_their_own(model: ModelSpec, tmp_path: Path) ->
     assert len(set(folders)) == len(folders)
 
 
-def test_a_fit_on_an_inner_fold_is_told_that_its_weights_were_taught_on_the_corpus(
+def test_the_plan_of_an_inner_fold_warns_of_weights_trained_on_the_corpus(
     model: ModelSpec, tmp_path: Path
 ) -> None:
     taught = deepcopy(model.branches["sound"])

@@ -10,7 +10,7 @@ from tests.unit.commands.stress.conftest import RATE_HZ, recording
 
 
 @pytest.mark.parametrize("percent", DEGRADATIONS["clipping"].severities)
-def test_as_many_samples_are_clipped_as_it_says(percent: float) -> None:
+def test_the_given_percentage_of_samples_is_clipped(percent: float) -> None:
     audio = np.random.default_rng(0).standard_normal(RATE_HZ).astype(np.float32)
     changed = clip_peaks(recording(audio), percent)
     assert 100 * np.mean(changed != audio) == pytest.approx(percent, abs=0.1)

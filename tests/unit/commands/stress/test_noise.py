@@ -21,13 +21,13 @@ def snr_db(clean: Sound, noisy: Sound) -> float:
 
 
 @pytest.mark.parametrize("wanted_db", SNRS_DB)
-def test_white_noise_has_the_ratio_that_it_says(speech: Sound, wanted_db: float) -> None:
+def test_white_noise_has_the_given_snr(speech: Sound, wanted_db: float) -> None:
     noisy = add_white_noise(recording(speech), wanted_db)
     assert snr_db(speech, noisy) == pytest.approx(wanted_db, abs=0.15)  # energy of 40,000 draws
 
 
 @pytest.mark.parametrize("wanted_db", SNRS_DB)
-def test_babble_has_the_ratio_that_it_says(
+def test_babble_has_the_given_snr(
     speech: Sound, voices: list[Clip], store: AudioStore, wanted_db: float
 ) -> None:
     noisy = add_babble(recording(speech, voices=Voices(voices, store)), wanted_db)

@@ -12,7 +12,7 @@ from lightning_emorec.errors import EmorecError
 Write = Callable[..., SweepFile]
 
 
-def test_values_go_where_the_command_says(sweep_file: Write) -> None:
+def test_values_replace_args_in_the_command(sweep_file: Write) -> None:
     words = ["env", "python", "-m", "lightning_emorec", "fit", "--config", "c.yaml", "${args}", "--last"]
     assert sweep_file(command=words).arguments({"a.b": 0.5, "c": "d"}) == [
         *("--config", "c.yaml"),
@@ -53,11 +53,11 @@ def test_hyperband_is_read_in_both_forms(given: dict[str, Any], meant: Hyperband
         ({"early_terminate": {"type": "hyperband", "min_iter": 0}}, "min_iter of at least 1"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told(changes: dict[str, Any], said: str, sweep_file: Write) -> None:
+def test_an_invalid_file_is_an_error(changes: dict[str, Any], said: str, sweep_file: Write) -> None:
     with pytest.raises(EmorecError, match=said):
         sweep_file(**changes)
 
 
-def test_a_file_that_is_absent_is_told(tmp_path: Path) -> None:
+def test_an_absent_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EmorecError, match="a sweep file in YAML"):
         read_sweep(tmp_path / "none.yaml")

@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from lightning_emorec.commands.sweep.page import write_sweep_page
 from lightning_emorec.commands.sweep.results import write_results
-from lightning_emorec.commands.sweep.run import run_trials
 from lightning_emorec.commands.sweep.study import SharedStudy
+from lightning_emorec.commands.sweep.trial import run_trials
 
 Open = Callable[..., SharedStudy]
 
@@ -60,7 +60,7 @@ def test_the_best_epoch_judged_once_more_is_no_epoch(shared: Open) -> None:
     assert study.trials[0].intermediate_values == pytest.approx({1: 0.1, 2: 0.101, 3: 0.102})
 
 
-def test_less_is_better_where_the_file_says_so(shared: Open) -> None:
+def test_the_goal_minimize_prefers_lower_scores(shared: Open) -> None:
     study = run(shared(metric={"name": "val/emotion/uar", "goal": "minimize"}))
     assert study.best is not None
     assert study.best.params == {"x": 10}
@@ -138,7 +138,7 @@ def test_what_another_config_left_unfinished_is_not_taken_for_the_trial_s_score(
     (row,) = table(run(shared(trials=1)))
     assert (claim.folder / "run-2" / "done").is_file()
     assert row["state"] == "failed"
-    assert "begun with another config, data or version: give the sweep another --name" in row["reason"]
+    assert "begun with another config, data or version: set another --name" in row["reason"]
 
 
 def test_the_page_needs_no_network_and_shows_history_importance_and_the_best(shared: Open) -> None:

@@ -32,9 +32,9 @@ def test_a_parameter_means_what_it_means_to_wandb(given: dict[str, Any], meant: 
     [
         (
             {"distribution": "beta", "min": 0, "max": 1},
-            "uniform, int_uniform.*; found beta; mend the parameter lr",
+            "uniform, int_uniform.*; found beta; correct the parameter lr",
         ),
-        ({"min": 0}, "found min; mend"),
+        ({"min": 0}, "found min; correct"),
         ({}, "found nothing"),
         (0.1, "found 0.1"),
         ({"min": 0, "max": 1, "q": 0.1}, "max, min for int_uniform; found min, max, q"),

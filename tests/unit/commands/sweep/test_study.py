@@ -43,7 +43,7 @@ def test_two_processes_never_run_one_trial(shared: Open) -> None:
     assert [claim and claim.trial.number for claim in claims] == [0, 1, 2, None]
 
 
-def test_a_trial_whose_process_is_gone_is_taken_up_with_its_values(shared: Open) -> None:
+def test_a_trial_of_a_killed_process_is_resumed_with_its_values(shared: Open) -> None:
     claim = shared().claim()
     assert claim is not None
     claim.lock.close()  # as when its process is killed
