@@ -16,7 +16,14 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, tell_skipped, with_audio
+from lightning_emorec.audio import (
+    AudioStore,
+    default_cache_folder,
+    sound_of,
+    sounds_of,
+    tell_skipped,
+    with_audio,
+)
 from lightning_emorec.audio.front_end import FrontEnd
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
@@ -137,8 +144,9 @@ class EmotionDataModule(LightningDataModule):
         clips = self.corpus.clips()
         if self.on_error == "error":
             return clips
-        errors = self.audio.unusable(paths_of(with_audio(clips)), verify=False)
-        self.skipped = {clip.id: errors[clip.path].found for clip in clips if clip.path in errors}
+        errors = self.audio.unusable(sounds_of(with_audio(clips)), verify=False)
+        sounds = {clip.id: sound_of(clip) for clip in clips}
+        self.skipped = {clip: errors[sound].found for clip, sound in sounds.items() if sound in errors}
         for warning in self.warnings:
             log.warning("%s", warning)
         return [clip for clip in clips if clip.id not in self.skipped]
@@ -165,7 +173,7 @@ class EmotionDataModule(LightningDataModule):
         self.corpus.prepare()
         clips = self.parts.clips
         if self.needs.audio_input != "none":
-            self.audio.prepare(paths_of(with_audio(clips)))
+            self.audio.prepare(sounds_of(with_audio(clips)))
         if not self._shared:
             self._read(self.needs.features).fill(clips)
         self.prepared_s += time.monotonic() - start
@@ -247,7 +255,7 @@ class EmotionDataModule(LightningDataModule):
         audio_input = self.needs.audio_input
         clips = self.usable(part)
         if audio_input != "none":  # known here, so that each worker need not ask the index on disk
-            self.audio.digests(paths_of(with_audio(clips)))
+            self.audio.digests(sounds_of(with_audio(clips)))
         places = {clip.id: place for place, clip in enumerate(self.clips(part))}
         dataset = ClipDataset(
             clips,

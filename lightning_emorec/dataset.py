@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
-from lightning_emorec.audio import AudioStore, FrontEnd, random_crop
+from lightning_emorec.audio import AudioStore, FrontEnd, random_crop, sound_of, sounds_of, with_audio
 from lightning_emorec.augment import augment, draw_seed
 from lightning_emorec.features import Feature, Value
 from lightning_emorec.hashing import short_hash
@@ -111,9 +111,10 @@ def audio_of(
     clip: Clip, store: AudioStore | None, front_end: FrontEnd, view: TrainingView | None, epoch: int = 0
 ) -> NDArray[np.float32]:
     """(time,) audio of a clip in an epoch; empty without a store or a recording."""
-    if store is None or clip.path is None:
+    sound = sound_of(clip)
+    if store is None or sound is None:
         return np.zeros(0, dtype=np.float32)
-    audio = front_end(store.load(clip.path))
+    audio = front_end(store.load(sound))
     return audio if view is None else view(audio, front_end.rate_hz, clip.id, epoch)
 
 
@@ -133,15 +134,15 @@ def content_of(clips: Sequence[Clip], audio: AudioStore, tasks: Tasks) -> str:
         audio: Knows the digests of recordings.
         tasks: Tasks and classes, in the order that logits have them.
     """
-    paths = [clip.path for clip in clips if clip.path is not None]
-    digests = dict(zip(paths, audio.digests(paths), strict=True))
+    audible = with_audio(clips)
+    digests = dict(zip((clip.id for clip in audible), audio.digests(sounds_of(audible)), strict=True))
     rows = sorted(
         [
             clip.id,
             clip.actor,
             sorted(clip.labels.items()),
             clip.text or "",
-            (clip.path and digests[clip.path]) or "",
+            digests.get(clip.id, ""),
         ]
         for clip in clips
     )

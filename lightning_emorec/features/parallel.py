@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import distributed
 
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.types import Clip
 
 Sound = NDArray[np.float32]
@@ -38,7 +38,7 @@ def over_clips(
         processes: None means one for each core that this process may use.
     """
     processes = processes or joblib.cpu_count()
-    sounds = (audio.load(path) for path in paths_of(clips))
+    sounds = (audio.load(path) for path in sounds_of(clips))
     if processes == 1 or len(clips) <= _FEW:
         yield from map(work, sounds)
         return
