@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 from audiomentations.core.transforms_interface import BaseWaveformTransform
+from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
@@ -177,6 +178,14 @@ class DrawSampler(DistributedSampler[Draw]):
     ) -> None:
         super().__init__(range(clips), num_replicas=replicas, rank=rank, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
         self.weights = weights
+
+    @classmethod
+    def of(
+        cls, trainer: Trainer | None, clips: int, weights: Tensor | None, shuffle: bool, seed: int
+    ) -> DrawSampler:
+        """For the rank of a trainer, or for one process without."""
+        replicas, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        return cls(clips, weights, shuffle, seed, replicas, rank)
 
     def __iter__(self) -> Iterator[Draw]:
         generator = torch.Generator().manual_seed(draw_seed(self.seed, self.epoch, "order") % 2**63)

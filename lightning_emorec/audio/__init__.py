@@ -1,10 +1,10 @@
 """Any recording as mono float32 at one rate: read in blocks, or decoded once and kept."""
 
+from lightning_emorec.audio.counts import Counts, counted
 from lightning_emorec.audio.decode import MonoReader, Note, decode, decode_and_note, mono_blocks
 from lightning_emorec.audio.digests import DigestIndex
 from lightning_emorec.audio.entry import as_stored
 from lightning_emorec.audio.front_end import FrontEnd
-from lightning_emorec.audio.notes import counted
 from lightning_emorec.audio.paths import sound_of, sounds_of, tell_skipped, with_audio
 from lightning_emorec.audio.reader import Recording, open_recording
 from lightning_emorec.audio.shape import center_crop, loud_span, random_crop, trim_silence
@@ -13,6 +13,7 @@ from lightning_emorec.audio.stretch import FileOrStretch, Stretch, file_of
 
 __all__ = [
     "AudioStore",
+    "Counts",
     "DigestIndex",
     "FileOrStretch",
     "FrontEnd",

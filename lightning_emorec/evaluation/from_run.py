@@ -70,6 +70,7 @@ def gather_results(
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
         across_actors=model.across_actors if isinstance(model, FusionModule) else {},
         skipped=data.skipped,
+        audio=data.counts,
         refits={name: {"folder": of.folder.name, "epochs": of.epochs} for name, of in plan.refits.items()},
     )
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
+from lightning_emorec.audio import Counts
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.formats import actor_list, count
 from lightning_emorec.part_logits import PartLogits
@@ -197,6 +198,7 @@ class RunResults(Results):
         across_actors: Task name -> validation scores of a fusion where each actor is fused by what is learned from
             the others.
         skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
+        audio: What was found in the audio that the model takes, and done to it; None where it takes none.
         refits: Branch name, or that of the run itself -> `folder` and `epochs` of its refit.
     """
 
@@ -207,6 +209,7 @@ class RunResults(Results):
     texts: dict[str, str] = field(default_factory=dict)
     across_actors: dict[str, dict[str, float]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    audio: Counts | None = None
     refits: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property

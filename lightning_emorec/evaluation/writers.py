@@ -86,6 +86,7 @@ def metrics_content(results: RunResults, evaluation: Evaluation | None) -> dict[
         "synthetic": results.synthetic,
         "warnings": results.warnings,
         "skipped_clips": results.skipped,
+        "audio": results.audio and asdict(results.audio),
         "absent_test_actors": results.absent_test_actors,
         "seed": results.fold.seed,
         "parameters": results.parameters,

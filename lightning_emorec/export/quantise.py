@@ -101,7 +101,7 @@ def cost_of_int8(
 
 def _clips(trained: TrainedModel, kept: Kept, fix: str) -> tuple[list[Clip], AudioStore]:
     corpus = datamodule_of(yaml.safe_load(trained.config)["data"]).corpus
-    audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz)
+    audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz, trained.front_end.channel)
     try:
         clips = [clip for clip in with_audio(corpus.clips()) if clip.id in kept.actors]
         audio.prepare(sounds_of(clips), verify=False)

@@ -40,6 +40,7 @@ SHARED_DATA = (
     "trim_db",
     "peak_normalise",
     "max_s",
+    "channel",
     "workers",
     "cache",
     "on_error",
