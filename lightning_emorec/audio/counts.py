@@ -47,13 +47,14 @@ class Counts:
     found: dict[str, int]
 
     @classmethod
-    def of(cls, store: AudioStore, clips: Iterable[Clip], max_s: float | None) -> Counts:
-        """Count clips by what the store knows of their audio, and tell of it on the terminal.
+    def of(cls, store: AudioStore, clips: Iterable[Clip], max_s: float | None, quiet: bool = False) -> Counts:
+        """Count clips by what the store knows of their audio, and tell on the terminal of what is odd.
 
         Args:
             store: Has their audio.
             clips: Those without audio are left out.
             max_s: Longer clips are cut to it; None where the model takes them whole, as features do.
+            quiet: Do not tell.
         """
         sounds = sounds_of(with_audio(clips))
         known = store.notes(sounds)
@@ -62,7 +63,7 @@ class Counts:
         found = {f"longer than max_s, {max_s:g} s": long} if long else {}
         longest_s = max((note.seconds for note in notes), default=0.0)
         counts = cls(len(notes), round(longest_s, 3), found | counted(notes))
-        if counts.found:
+        if counts.found and not quiet:
             logger.info("%s", counts)
         return counts
 
