@@ -62,11 +62,6 @@ VERBS = {
         "compare finished runs, with intervals and paired tests",
         "demo demo-2",
     ),
-    "export": Verb(
-        f"{_COMMANDS}.export:export",
-        "write a trained model as one ONNX file with its card",
-        "demo exported",
-    ),
     "stress": Verb(
         f"{_COMMANDS}.stress:stress",
         "score a finished run on degraded audio",
@@ -76,6 +71,11 @@ VERBS = {
         f"{_COMMANDS}.sweep.verb:sweep",
         "search hyper-parameters as a W&B sweep file says, without an account",
         "sweeps/audio_cnn.yaml --trials 20",
+    ),
+    "export": Verb(
+        f"{_COMMANDS}.export:export",
+        "write a trained model as one ONNX file with its card",
+        "demo exported",
     ),
     "predict": Verb(
         f"{_COMMANDS}.predict:predict",

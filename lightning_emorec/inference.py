@@ -112,7 +112,8 @@ def load_model(checkpoint: str | Path) -> TrainedModel:
     for warning in other_features(content, model):
         log.warning("%s", warning)
     settings = ("rate_hz", "trim_db", "peak_normalise", "max_s")
-    front_end = FrontEnd(**{name: data[name] for name in settings}, channel=data.get("channel"))  # older: none
+    channel = data.get("channel")  # which older checkpoints lack
+    front_end = FrontEnd(**{name: data[name] for name in settings}, channel=channel)
     known = ValidationLogits.of_state(content.get(VALIDATION, {}))
     kept = (known.parts, known.actors, known.before_refit)
     return TrainedModel(model.eval(), front_end, data["batch_size"], data["seed"], text, file, *kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lightning_emorec.export.folder import (
     whole_folder,
 )
 from lightning_emorec.export.graph import ModelGraph
-from lightning_emorec.export.kept import kept_validation
+from lightning_emorec.export.kept import with_kept_logits
 from lightning_emorec.export.onnx_file import LONGEST_S, check_packages, write_onnx
 from lightning_emorec.export.quantise import Quantised, cost_of_int8, to_int8
 from lightning_emorec.export.selection import Selection, select
@@ -29,8 +28,6 @@ from lightning_emorec.hashing import sha256
 from lightning_emorec.inference import load_model
 from lightning_emorec.recognition.onnx_model import MODEL, OnnxModel
 from lightning_emorec.run_paths import best_checkpoint
-
-log = logging.getLogger(__name__)
 
 
 def export(
@@ -60,9 +57,8 @@ def export(
     """
     check_packages()
     refuse_other_content(folder)
-    trained = load_model(find_checkpoint(run, runs))
-    kept = kept_validation(trained)
-    selection = select(trained, kept)
+    trained = with_kept_logits(load_model(find_checkpoint(run, runs)))
+    selection = select(trained)
     source = read_source(trained.config, trained.checkpoint, sha256(trained.checkpoint))
     metadata = metadata_of(source, selection)
     console = Console()
@@ -73,7 +69,7 @@ def export(
         cost = None
         if int8:
             try:
-                cost = cost_of_int8(trained, selection, kept, metadata)
+                cost = cost_of_int8(trained, selection, metadata)
             except EmorecError:
                 if max_loss < 1:
                     raise

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import sha256_of
 from lightning_emorec.recognition.onnx_model import MODEL
-
-SPEECH = "silero_vad_16k_sequence.onnx"
-"""Silero's network in the folder, which finds speech in long recordings."""
+from lightning_emorec.recognition.speech import speech_weights
 
 SUMS = "SHA256SUMS"
 
@@ -64,20 +61,13 @@ def refuse_other_content(folder: Path) -> None:
 
 
 def add_speech(folder: Path) -> None:
-    """Copy Silero's network from its package, which is not imported: that would load torch.
+    """Copy Silero's network, which finds speech in long recordings, from its package.
 
     Raises:
         UnavailableError: silero-vad is not installed, or a release without the file.
     """
-    spec = importlib.util.find_spec("silero_vad")
-    places = (
-        [] if spec is None else [Path(of) / "data" / SPEECH for of in spec.submodule_search_locations or []]
-    )
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        fix = "pip install 'silero-vad>=6.2.3'"
-        raise UnavailableError(f"the package silero-vad with {SPEECH}", "none", fix)
-    shutil.copyfile(found, folder / SPEECH)
+    found = speech_weights(onnx=True)
+    shutil.copyfile(found, folder / found.name)
 
 
 def add_licences(folder: Path) -> None:

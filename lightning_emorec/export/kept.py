@@ -1,9 +1,9 @@
-"""What a run folder keeps of its validation clips: logits that no branch had learned from, and who spoke."""
+"""What a run folder keeps beside a checkpoint: its validation logits, and the branches that they are of."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from lightning_emorec.inference import TrainedModel
@@ -12,50 +12,47 @@ from lightning_emorec.run_paths import best_checkpoint, logits_file, solved_on_f
 from lightning_emorec.runs.plan import PLAN, RunPlan
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Logits of validation clips, from before a refit where there was one.
+def with_kept_logits(trained: TrainedModel) -> TrainedModel:
+    """The model with the validation logits of its run folder, where an earlier version's checkpoint has none.
 
-    Attributes:
-        parts: Branch -> logits of its clips.
-        actors: Clip -> actor.
-        checkpoints: Branch -> the checkpoint that made the logits; without those that are gone.
-    """
-
-    parts: dict[str, PartLogits]
-    actors: dict[str, str]
-    checkpoints: dict[str, Path]
-
-
-def kept_validation(trained: TrainedModel) -> Kept | None:
-    """What is kept beside a model's checkpoint; None where that is not a run folder with logits of every branch.
+    Returns:
+        The model itself where the checkpoint has them, or the folder lacks those of a branch.
 
     Raises:
         EmorecError: A file of logits is damaged.
     """
-    run = trained.checkpoint.resolve().parent.parent
-    if not (run / "predictions.csv").is_file() or not (run / PLAN).is_file():
-        return None
-    plan = RunPlan.read(run / PLAN)
-    if trained.fusion is None:
-        selecting = _found(plan.refit_of, run) if plan.refit_of else run
-        folders = {OWN: selecting}
-    else:
-        folders = {
-            name: _found(plan.branches[name], run) for name in trained.branches if name in plan.branches
-        }
+    run, folders = _run(trained), _selecting_folders(trained)
+    if trained.validation or not folders:
+        return trained
     files = {name: _logits(run, name, folder) for name, folder in folders.items()}
     parts = {name: PartLogits.load(file) for name, file in files.items() if file.is_file()}
-    if parts.keys() != trained.branches.keys():
-        return None
-    spoken = {
-        path: _actors(path) for path in (run, *folders.values()) if (path / "predictions.csv").is_file()
-    }
     clips = {clip for part in parts.values() for clip in part.clip_ids}
-    actors = {clip: actor for of in spoken.values() for clip, actor in of.items() if clip in clips}
-    checkpoints = {name: best_checkpoint(folder) for name, folder in folders.items()}
-    there = {name: file for name, file in checkpoints.items() if file.is_file()}
-    return Kept(parts, actors, there) if clips <= actors.keys() else None
+    spoken = [_actors(of) for of in (run, *folders.values()) if (of / "predictions.csv").is_file()]
+    actors = {clip: actor for of in spoken for clip, actor in of.items() if clip in clips}
+    if parts.keys() != trained.branches.keys() or not clips <= actors.keys():
+        return trained
+    return replace(trained, validation=parts, actors=actors)
+
+
+def selecting_checkpoints(trained: TrainedModel) -> dict[str, Path]:
+    """Branch -> checkpoint of it that had not learned from validation clips; without those that are gone."""
+    files = {name: best_checkpoint(folder) for name, folder in _selecting_folders(trained).items()}
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+def _run(trained: TrainedModel) -> Path:
+    return trained.checkpoint.resolve().parent.parent
+
+
+def _selecting_folders(trained: TrainedModel) -> dict[str, Path]:
+    """Branch -> folder of the run that its choices were made in; empty where the model's own plan is not there."""
+    run = _run(trained)
+    if not (run / PLAN).is_file():
+        return {}
+    plan = RunPlan.read(run / PLAN)
+    if trained.fusion is None:
+        return {OWN: _found(plan.refit_of, run) if plan.refit_of else run}
+    return {name: _found(plan.branches[name], run) for name in trained.branches if name in plan.branches}
 
 
 def _logits(run: Path, name: str, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import DEFAULT, Interval
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.export.graph import ModelGraph
-from lightning_emorec.export.kept import Kept
+from lightning_emorec.export.kept import selecting_checkpoints
 from lightning_emorec.export.onnx_file import write_onnx
 from lightning_emorec.export.selection import Selection, one_view
 from lightning_emorec.inference import TrainedModel, datamodule_of, load_model
@@ -65,9 +66,18 @@ def to_int8(file: Path) -> None:
         folded
     )  # transposed weights become constants, which can be quantised
     onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    quantize_dynamic(
-        folded, file, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-    )
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.setLevel(logging.ERROR)  # it advises what was just done
+    try:
+        quantize_dynamic(
+            folded,
+            file,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        root.setLevel(level)
     folded.unlink()
     model = onnx.load(str(file))
     del model.metadata_props[:]
@@ -75,20 +85,19 @@ def to_int8(file: Path) -> None:
     onnx.save_model(model, str(file))
 
 
-def cost_of_int8(
-    trained: TrainedModel, selection: Selection, kept: Kept | None, metadata: Mapping[str, object]
-) -> Quantised:
+def cost_of_int8(trained: TrainedModel, selection: Selection, metadata: Mapping[str, object]) -> Quantised:
     """Measure an export in 8 bits against the same in 32, with branches that had not learned from the clips.
 
     Raises:
         EmorecError: The clips, their audio or those branches cannot be had.
     """
     fix = "give --max_loss 1 to write the export all the same"
-    if kept is None or not selection.branches.keys() <= kept.checkpoints.keys():
+    checkpoints = selecting_checkpoints(trained)
+    if not trained.actors or not selection.branches.keys() <= checkpoints.keys():
         found = f"{trained.checkpoint} without the run folders of its branches"
         raise EmorecError("branches that have not learned from the validation clips", found, fix)
-    clips, audio = _clips(trained, kept, fix)
-    loaded = {name: load_model(kept.checkpoints[name]).model for name in selection.branches}
+    clips, audio = _clips(trained, fix)
+    loaded = {name: load_model(checkpoints[name]).model for name in selection.branches}
     branches = {name: one_view(branch) for name, branch in loaded.items()}
     rate_hz = selection.front_end.rate_hz
     with tempfile.TemporaryDirectory() as folder:
@@ -99,11 +108,11 @@ def cost_of_int8(
         return compared(plain, _predictions(OnnxModel(folder), selection, clips, audio))
 
 
-def _clips(trained: TrainedModel, kept: Kept, fix: str) -> tuple[list[Clip], AudioStore]:
+def _clips(trained: TrainedModel, fix: str) -> tuple[list[Clip], AudioStore]:
     corpus = datamodule_of(yaml.safe_load(trained.config)["data"]).corpus
     audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz, trained.front_end.channel)
     try:
-        clips = [clip for clip in with_audio(corpus.clips()) if clip.id in kept.actors]
+        clips = [clip for clip in with_audio(corpus.clips()) if clip.id in trained.actors]
         audio.prepare(sounds_of(clips), verify=False)
     except EmorecError as error:
         raise EmorecError(

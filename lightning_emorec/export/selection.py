@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-
-import numpy as np
 
 from lightning_emorec.audio import FrontEnd
 from lightning_emorec.branches import Branch, WhisperStatistics
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.export.graph import why_not
-from lightning_emorec.export.kept import Kept
-from lightning_emorec.fusion.fitted_rules import FittedRules
+from lightning_emorec.fusion import out_of_actor
 from lightning_emorec.fusion.rule import FusionRule
-from lightning_emorec.fusion.temperature import fit_temperature
 from lightning_emorec.inference import TrainedModel
-from lightning_emorec.metrics import Scores, labelled, score_part
-from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.metrics import Scores, score_part
+from lightning_emorec.part_logits import OWN
 from lightning_emorec.types import Tasks
+from lightning_emorec.validated import confidence_of, restricted_model
 
 
 @dataclass(frozen=True)
@@ -51,55 +47,47 @@ class Selection:
     confidence: dict[str, Confidence]
 
 
-def select(trained: TrainedModel, kept: Kept | None) -> Selection:
-    """Choose the branches that a graph can hold, and solve the fusion over them on the kept logits.
+def select(trained: TrainedModel) -> Selection:
+    """Choose the branches that a graph can hold, and solve the fusion over them on the kept validation logits.
 
     Raises:
         EmorecError: No branch can be held; or some cannot, and no validation logits are kept to solve the rule on.
     """
-    branches = trained.branches
-    reasons = {name: why_not(branch, trained.front_end.rate_hz) for name, branch in branches.items()}
+    reasons = {name: why_not(branch, trained.front_end.rate_hz) for name, branch in trained.branches.items()}
     left_out = {name: reason for name, reason in reasons.items() if reason is not None}
-    names = [name for name in branches if name not in left_out]
+    names = [name for name in reasons if name not in left_out]
     if not names:
         found = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise EmorecError("a branch that a graph can hold", found, "export another model")
-    fusion = trained.fusion
-    rules, fitted = None, None
-    if fusion is not None:
-        fitted = fusion.fitted
-        if left_out:
-            if kept is None:
-                found = f"none beside {trained.checkpoint}"
-                fix = "name the run's own folder, with its logits and those of its branches"
-                raise EmorecError("validation logits, to solve the rule without a branch", found, fix)
-            names = [name for name in fitted.needs_audio if name in names]
-            fitted = fitted.restricted(names, kept.parts)
-        rules = {task: fitted.rule(fusion.rule_name, task) for task in trained.tasks}
-    after = None if kept is None else _across_actors(fitted, fusion.rule_name if fusion else "", kept)
-    before = None
-    if kept is not None and fusion is not None and left_out:
-        before = _across_actors(fusion.fitted, fusion.rule_name, kept)
+    model = restricted_model(trained, names)
+    rules = None
+    if (fusion := model.fusion) is not None:
+        rules = {task: fusion.rule(task) for task in model.tasks}
+        names = list(fusion.fitted.needs_audio)  # in the order of the weights
+    views = {name: int(model.branches[name].hparams.get("views", 1)) for name in names}
+    confidence = {task: confidence_of(model, task) for task in model.tasks}
     return Selection(
-        tasks=trained.tasks,
-        front_end=trained.front_end,
-        branches={name: one_view(branches[name]) for name in names},
+        tasks=model.tasks,
+        front_end=model.front_end,
+        branches={name: one_view(model.branches[name]) for name in names},
         rules=rules,
         left_out=left_out,
-        views={name: views for name in names if (views := int(branches[name].hparams.get("views", 1))) > 1},
-        before=score_part(before) if before else {},
-        after=score_part(after) if after else {},
-        confidence=confidence_of(after, kept.actors) if kept and after else {},
+        views={name: number for name, number in views.items() if number > 1},
+        before=_scores(trained) if left_out else {},
+        after=_scores(model),
+        confidence={task: known for task, known in confidence.items() if known is not None},
     )
 
 
-def _across_actors(fitted: FittedRules | None, rule: str, kept: Kept) -> PartLogits:
-    """Validation logits, each actor fused by what is learned from the others where there are several."""
-    if fitted is None:
-        return next(iter(kept.parts.values()))
-    if len(set(kept.actors.values())) < 2:
-        return fitted.fuse_parts(kept.parts)[rule]
-    return fitted.across_actors(rule, kept.parts, kept.actors)
+def _scores(model: TrainedModel) -> dict[str, Scores]:
+    """Scores of each task on validation clips, each actor fused by what is learned from the others; may be empty."""
+    if not model.validation:
+        return {}
+    fusion = model.fusion
+    if fusion is None:
+        return score_part(model.validation[OWN])
+    part = out_of_actor(fusion.fitted, fusion.rule_name, model.validation, model.actors)
+    return {} if part is None else score_part(part)
 
 
 def one_view(branch: Branch) -> Branch:
@@ -109,23 +97,3 @@ def one_view(branch: Branch) -> Branch:
         made.hparams["views"] = 1
         vars(made).pop("feature_keys", None)
     return made
-
-
-def confidence_of(part: PartLogits, actors: Mapping[str, str]) -> dict[str, Confidence]:
-    """Temperature and conformal scores of each task with at least two classes among its labels.
-
-    Args:
-        part: Logits of clips that the model has not learned from.
-        actors: Clip -> actor.
-    """
-    found = {}
-    for task, rows in part.logits.items():
-        known = part.labels[task] >= 0
-        if len(set(part.labels[task][known].tolist())) < 2:
-            continue
-        logits, labels = labelled(rows, part.labels[task])
-        spoken = {actors[clip] for clip, keep in zip(part.clip_ids, known.tolist(), strict=True) if keep}
-        plain = Confidence(fit_temperature(logits.float(), labels), np.zeros(0), len(spoken))
-        right = plain.probabilities(logits.numpy())[np.arange(len(labels)), labels.numpy()]
-        found[task] = Confidence(plain.temperature, np.sort(1 - right), len(spoken))
-    return found

@@ -111,12 +111,12 @@ class OnnxModel(RecognitionModel):
 
     def log_probabilities(self, waveforms: Sequence[Waveform]) -> dict[str, NDArray[np.float32]]:
         """Output of the graph -> (waveforms, classes); nothing for no waveforms."""
-        order = sorted(
-            range(len(waveforms)), key=lambda row: len(waveforms[row])
-        )  # alike in length: less padding
+        # 8 bits are scaled by the largest value of a call, which must not be another clip's.
+        at_once = 1 if self.info["precision"] == "int8" else AT_ONCE
+        order = sorted(range(len(waveforms)), key=lambda row: len(waveforms[row]))  # for less padding
         found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self._outputs}
-        for start in range(0, len(order), AT_ONCE):
-            for name, rows in self._run([waveforms[row] for row in order[start : start + AT_ONCE]]).items():
+        for start in range(0, len(order), at_once):
+            for name, rows in self._run([waveforms[row] for row in order[start : start + at_once]]).items():
                 found[name].append(rows)
         place = np.argsort(order)
         return {name: np.concatenate(rows)[place] for name, rows in found.items() if rows}

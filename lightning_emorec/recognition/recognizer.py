@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -14,17 +15,17 @@ import soxr
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import Recording as AudioRecording
-from lightning_emorec.audio import as_stored, mono_blocks, open_recording
-from lightning_emorec.confidence import Confidence, Floats
+from lightning_emorec.audio import as_stored, decode, mono_blocks, open_recording
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.embeddings import Embeddings
 from lightning_emorec.recognition.find_model import find_model, open_model
+from lightning_emorec.recognition.judgement import Judgement, judgements, told
 from lightning_emorec.recognition.model import RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source, as_file, content_of
+from lightning_emorec.recognition.sources import Source, as_file, content_of, duration_of
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -37,13 +38,8 @@ from lightning_emorec.recognition.windows import (
 )
 
 UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
-TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
-
-UNKNOWN = Confidence(temperature=1.0, scores=np.zeros(0), actors=0)
-"""Of a model without validation clips, and of a branch."""
-
-Row = dict[tuple[str, str], Floats]
-"""(kind, name) -> numbers of one waveform or of a stretch; empty without speech."""
+LONGEST_KEPT_S = 2 * 3600
+"""Recordings up to this length are kept in memory while stretches of them are judged: 64 kB a second."""
 
 SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
 
@@ -158,17 +154,16 @@ class Recognizer:
         Raises:
             EmorecError: The recording cannot be read.
         """
-        audio = (
-            as_file(source.audio, source.rate_hz) if isinstance(source.audio, np.ndarray) else source.audio
-        )
+        if isinstance(source.audio, np.ndarray):
+            source = replace(source, audio=as_file(source.audio, source.rate_hz))
         if self.options.channel != "each":
-            with open_recording(audio, self.options.channel, source.name) as recording:
+            with _opened(source, self.options.channel) as recording:
                 yield from self._judge(source, recording, source.speaker, embeddings)
             return
-        with open_recording(audio, None, source.name) as recording:
+        with _opened(source, None) as recording:
             channels = recording.channels
         for number in range(channels):
-            with open_recording(audio, number, source.name) as recording:
+            with _opened(source, number) as recording:
                 yield from self._judge(source, recording, f"channel {number}", embeddings)
 
     def _judge(
@@ -176,7 +171,7 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """Label one channel: whole, or in segments if it is long."""
         begun: list[Waveform] = []
-        blocks = _cut(mono_blocks(recording, RATE_HZ), source, RATE_HZ)
+        blocks = _cut(_blocks(source, recording), source, RATE_HZ)
         for block in blocks:
             begun.append(block)
             if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
@@ -191,9 +186,10 @@ class Recognizer:
         text = source.text
         if text is None and self.model.transcribes:
             (text,) = self.model.transcribe([waveform])
-        (row,) = self._rows([waveform], [text], content_of(source), embeddings is not None)
+        content = content_of(source)
+        (judged,) = judgements(self.model, self.options, [waveform], [text], content, embeddings is not None)
         end = len(waveform) / self.model.rate_hz
-        yield self._segment(source, (0.0, end), speaker, row, text, embeddings)
+        yield self._segment(source, (0.0, end), speaker, judged, text, embeddings)
 
     def _segments(
         self, source: Source, speaker: str, blocks: Iterable[Waveform], embeddings: Embeddings | None
@@ -203,15 +199,13 @@ class Recognizer:
         transcribes = self.model.transcribes and source.text is None
         plan = WindowPlan(options.window_s, options.step_s, options.min_s, PIECE_S if transcribes else None)
         windower, stretches, said = Windower(plan, self._speech), Stretches(plan), Said(source.text)
-        keys: list[tuple[str, str]] = []
-        sizes: list[int] = []
+        last: Judgement | None = None
 
-        def told(found: Iterable[Stretch]) -> Iterator[Segment]:
+        def made(found: Iterable[Stretch]) -> Iterator[Segment]:
             for of in found:
-                values = [] if of.probabilities is None else np.split(of.probabilities, np.cumsum(sizes)[:-1])
-                row = dict(zip(keys, values, strict=True)) if of.probabilities is not None else {}
-                text = said.between(of.start, of.end) if row and self.model.reads_text else None
-                yield self._segment(source, (of.start, of.end), speaker, row, text, embeddings)
+                judged = last.with_vector(of.probabilities) if last and of.probabilities is not None else None
+                text = said.between(of.start, of.end) if judged else None
+                yield self._segment(source, (of.start, of.end), speaker, judged, text, embeddings)
 
         for block in chain(blocks, [None]):
             events = windower.close() if block is None else windower.feed(block)
@@ -221,15 +215,16 @@ class Recognizer:
             windows = [event for event in events if isinstance(event, Window)]
             texts = [said.between(window.start, window.end) for window in windows]
             samples = [self._at_rate(window.samples) for window in windows]
-            rows = iter(self._rows(samples, texts, content, embeddings is not None) if windows else [])
+            wanted = embeddings is not None
+            found = judgements(self.model, options, samples, texts, content, wanted) if windows else []
+            answers = iter(found)
             for event in events:
                 if isinstance(event, Window):
-                    row = next(rows)
-                    keys, sizes = list(row), [len(values) for values in row.values()]
-                    yield from told(stretches.add(event, np.concatenate(list(row.values()))))
+                    last = next(answers)
+                    yield from made(stretches.add(event, last.vector))
                 elif isinstance(event, SpeechEnd):
-                    yield from told(stretches.end_speech(event))
-        yield from told(stretches.close(windower.duration))
+                    yield from made(stretches.end_speech(event))
+        yield from made(stretches.close(windower.duration))
 
     @cached_property
     def _speech(self) -> SpeechModel:
@@ -241,67 +236,51 @@ class Recognizer:
             return samples
         return np.asarray(soxr.resample(samples, RATE_HZ, self.model.rate_hz), np.float32)
 
-    def _rows(
-        self, waveforms: Sequence[Waveform], texts: Sequence[str | None], content: str, embeddings: bool
-    ) -> list[Row]:
-        """What is to be told of each waveform: probabilities of tasks and branches, and embeddings."""
-        known = [text for text in texts if text is not None]
-        given = known if self.model.reads_text and len(known) == len(texts) else None
-        answer = self.model.judge(waveforms, given, embeddings, [content] * len(waveforms))
-        tasks = [self.task, *self.options.tasks]
-        columns = {
-            (TASK, task): answer.confidence.get(task, UNKNOWN).probabilities(answer.logits[task])
-            for task in tasks
-        }
-        if self.options.branches:
-            columns |= {
-                (BRANCH, name): UNKNOWN.probabilities(logits[self.task])
-                for name, logits in answer.branches.items()
-            }
-        columns |= {(EMBEDDING, name): rows.astype(np.float64) for name, rows in answer.embeddings.items()}
-        return [{key: values[place] for key, values in columns.items()} for place in range(len(waveforms))]
-
     def _segment(
         self,
         source: Source,
         span: tuple[float, float],
         speaker: str,
-        row: Row,
+        judged: Judgement | None,
         text: str | None,
         embeddings: Embeddings | None,
     ) -> Segment:
-        """The segment of a span in s, from the begin of what is judged."""
+        """The segment of a span in s, from the begin of what is judged; None means no speech."""
         start, end = ((source.start or 0.0) + at for at in span)
-        about = Segment(
-            source.name, start, end, NO_SPEECH, speaker=speaker, model=self.label, version=self.model.version
-        )
-        about = replace(about, notes=self.notes, text=text)
-        if not row:
+        about = Segment(source.name, start, end, NO_SPEECH, speaker=speaker, text=text, notes=self.notes)
+        about = replace(about, model=self.label, version=self.model.version)
+        if judged is None:
             return about
-        probabilities = row[TASK, self.task]
-        classes = self.model.tasks[self.task]
-        best = int(probabilities.argmax())
-        known = self.model.confidence.get(self.task)
-        inside = (
-            [] if known is None else known.sets(probabilities[None], self.options.coverage)[0].nonzero()[0]
-        )
-        chosen = sorted(inside, key=lambda place: -probabilities[place])
         if embeddings is not None:
-            embeddings.add(about, {name: values for (kind, name), values in row.items() if kind == EMBEDDING})
-        return replace(
-            about,
-            label=classes[best],
-            score=float(probabilities[best]),
-            probabilities=_named(classes, probabilities),
-            set=[classes[place] for place in chosen],
-            certain=None if known is None else len(chosen) == 1,
-            branches={name: _named(classes, of) for (kind, name), of in row.items() if kind == BRANCH},
-            tasks={task: _named(self.model.tasks[task], row[TASK, task]) for task in self.options.tasks},
-        )
+            embeddings.add(about, judged.embeddings())
+        return told(about, judged, self.model.tasks, self.options)
 
 
-def _named(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
-    return dict(zip(classes, map(float, probabilities), strict=True))
+@contextmanager
+def _opened(source: Source, channel: int | None) -> Iterator[AudioRecording]:
+    """A source's recording, from its start; a file in memory may be opened several times."""
+    assert not isinstance(source.audio, np.ndarray)
+    start = 0 if isinstance(source.audio, Path) or not source.audio.seekable() else source.audio.tell()
+    with open_recording(source.audio, channel, source.name or None) as recording:
+        yield recording
+    if not isinstance(source.audio, Path) and source.audio.seekable():
+        source.audio.seek(start)
+
+
+def _blocks(source: Source, recording: AudioRecording) -> Iterator[Waveform]:
+    """(time,) blocks at 16 kHz. Many stretches of one file are cut from one decoding of it."""
+    path = source.audio
+    if (source.start is None and source.end is None) or not isinstance(path, Path):
+        return mono_blocks(recording, RATE_HZ)
+    length = duration_of(Source(source.name, path))
+    if length is None or length > LONGEST_KEPT_S:
+        return mono_blocks(recording, RATE_HZ)
+    return iter([_decoded(path, path.stat().st_mtime_ns, recording.channel)])
+
+
+@lru_cache(maxsize=1)
+def _decoded(path: Path, mtime_ns: int, channel: int | None) -> Waveform:  # noqa: ARG001 - the time is part of the key
+    return decode(path, RATE_HZ, channel)
 
 
 def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:

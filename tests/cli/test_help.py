@@ -23,7 +23,11 @@ def test_help_lists_every_verb_in_one_line_and_imports_nothing_heavy() -> None:
     code = f"{imports}; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     verbs = re.findall(r"^  (\w+)  +\S", done.stdout, flags=re.MULTILINE)
-    assert verbs == ["fit", "validate", "test", "crossval", "compare", "stress", "sweep"] == list(VERBS)
+    assert (
+        verbs
+        == ["check", "fit", "validate", "test", "crossval", "compare", "stress", "sweep", "export", "predict"]
+        == list(VERBS)
+    )
     assert "usage: python -m lightning_emorec" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert HEAVY.isdisjoint(done.stderr.split())
