@@ -88,8 +88,7 @@ def _of_table(
     if len(classes) < 2:
         found = f"{', '.join(classes) or 'none'} in {table}"
         raise EmorecError(f"two or more classes in the column {label}", found, "name another with --label")
-    columns = {"clip_column": clip_column, "actor_column": actor_column}
-    return ManifestCorpus(table, {label: classes}, **columns, root=root)
+    return ManifestCorpus(table, {label: classes}, clip_column, actor_column, root=root)
 
 
 def _of_config(file: Path) -> tuple[Corpus, Mapping[str, Any]]:
