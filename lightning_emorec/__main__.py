@@ -83,6 +83,11 @@ VERBS = {
         "interview.wav calls/ -o emotions.csv",
         shared=True,
     ),
+    "app": Verb(
+        f"{_COMMANDS}.app:app",
+        "serve a page for the browser that labels recordings",
+        "--ckpt demo --port 8000",
+    ),
 }
 
 SHORT = {"-o": "--output", "-f": "--format"}

@@ -30,7 +30,7 @@ from lightning_emorec.installation import command_name
 from lightning_emorec.nested import as_yaml
 from lightning_emorec.runs import steps
 from lightning_emorec.runs.arguments import CommandLine, add_run_arguments, read_command_line
-from lightning_emorec.runs.checkpoint import check_checkpoint, model_of
+from lightning_emorec.runs.checkpoint import corpus_to_judge_on, model_of, refuse_other_hyperparameters
 from lightning_emorec.runs.overrides import override_transforms, overrides_by_branch
 from lightning_emorec.runs.plan import RunPlan
 from lightning_emorec.runs.planning import plan_evaluation, plan_fit
@@ -93,9 +93,17 @@ class EmorecCLI(LightningCLI):
             raise SystemExit(0)
         use_processes_of(Launch.of_environment(), config.trainer)
         data = datamodule_of(plain["data"])
-        check_checkpoint(str(self.subcommand), config.ckpt_path, plain["model"], data.tasks)
-        if self.subcommand != "fit":
+        if self.subcommand == "fit":
+            refuse_other_hyperparameters(config.ckpt_path, plain["model"])
+        else:
             config.verbose = False  # our table shows the scores
+            if corpus := corpus_to_judge_on(config.ckpt_path, plain["data"]["corpus"], data.tasks):
+                plain["data"]["corpus"] = corpus
+                data = datamodule_of(plain["data"])
+                given = {**corpus["init_args"], "corpus": config.data.corpus}
+                init_args = Namespace(**given)  # type: ignore[no-untyped-call]
+                config.data.corpus = Namespace(class_path=corpus["class_path"])  # type: ignore[no-untyped-call]
+                config.data.corpus.init_args = init_args
         self.plain = plain
         self.plan = agreed_plan(partial(self._decide, data), self.command.plan, self.held)
         steps.place_checkpoints(config.checkpoint, self.plan.folder, data)

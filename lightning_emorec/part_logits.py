@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.types import Clip
+from lightning_emorec.types import UNLABELLED, Clip, Tasks
 
 OWN = "model"
 """Name of a model that is no fusion among its own branches."""
@@ -101,6 +101,24 @@ class PartLogits:
             {task: torch.cat([part.logits[task] for part in parts]) for task in parts[0].logits},
             {task: torch.cat([part.labels[task] for part in parts]) for task in parts[0].labels},
         )
+
+    def restricted(self, tasks: Tasks, kept: Tasks) -> PartLogits:
+        """The logits of some tasks and classes alone: a softmax of them is renormalised over those that are kept.
+
+        Args:
+            tasks: Task name -> its classes, in the order of the logits.
+            kept: Some of these, in the order wanted; a label of another class becomes `UNLABELLED`.
+        """
+        if tasks == kept:
+            return self
+        logits, labels = {}, {}
+        for task, classes in kept.items():
+            columns = torch.tensor([tasks[task].index(one) for one in classes])
+            places = torch.full((len(tasks[task]) + 1,), UNLABELLED)  # the last is of clips without a label
+            places[columns] = torch.arange(len(columns))
+            logits[task] = self.logits[task][:, columns]
+            labels[task] = places[self.labels[task].clamp(min=-1)]
+        return PartLogits(self.clip_ids, logits, labels, self.content)
 
     def select(self, clip_ids: Sequence[str]) -> PartLogits:
         """Some of the clips, in the order asked for.

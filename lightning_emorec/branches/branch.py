@@ -212,13 +212,17 @@ class Branch(LightningModule, ABC):
         judged = [clips[clip_id] for clip_id in logits.clip_ids]
         return replace(logits, content=content_of(judged, self.data.audio, self.tasks))
 
+    def judged(self, logits: PartLogits) -> PartLogits:
+        """The tasks and classes that the corpus has too."""
+        return logits.restricted(self.tasks, self.data.corpus.judged)
+
     def clip_ids(self, part: Part) -> list[str]:
         """Ids of a part's clips, in the order that `Batch.index` counts."""
         return [clip.id for clip in self.data.clips(part)]
 
     def _log_scores(self, part: Part) -> None:
         self.results[part] = self.finish(part)
-        for task, scores in score_part(self.results[part]).items():
+        for task, scores in score_part(self.judged(self.results[part])).items():
             logged = {
                 f"{part}/{task}/{metric}": float(value)
                 for metric, value in scores.items()

@@ -1,9 +1,10 @@
-"""Errors of a disk, told to the user in one line."""
+"""Sound files below a folder, and errors of a disk, told to the user in one line."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,3 +37,18 @@ def writing(folder: Path, needed_bytes: int) -> Iterator[None]:
             str(error),
             "mend it, or choose another folder with --data.corpus.root",
         ) from error
+
+
+def sound_files(root: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the files below a folder that have one of these suffixes, as paths within it, nearest to it first.
+
+    Links are followed: actors' folders may be links. Hidden files are litter of other systems or half unpacked.
+    """
+    found = [
+        (Path(folder) / name).relative_to(root)
+        for folder, _, names in os.walk(root, followlinks=True)
+        for name in names
+        if Path(name).suffix.lower() in suffixes
+    ]
+    shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
+    return sorted(shown, key=lambda path: (len(path.parts), path))

@@ -1,27 +1,18 @@
-"""Any corpus that a table describes: the way in for a user's own data."""
+"""Any corpus that a file of rows describes: the way in for a user's own data."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.label_names import checked_label_map, checked_tasks
-from lightning_emorec.corpora.repeats import refuse_repeated_ids, repeated_recordings
-from lightning_emorec.corpora.speakers import NoSpeaker, is_nobody, one_name_each
+from lightning_emorec.corpora.speakers import NoSpeaker
+from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.table import BadRows, Row, Table, Times, did_you_mean, read_table, segment_id, times_in
-from lightning_emorec.types import Clip, Part, Tasks
-
-_log = logging.getLogger(__name__)
-
-_PARTS: dict[str, Part] = {part: part for part in get_args(Part)}
-_START, _END = "start", "end"
+from lightning_emorec.table import Table, read_table
+from lightning_emorec.types import Part
 
 
-class ManifestCorpus(Corpus):
+class ManifestCorpus(TableCorpus):
     """Clips listed in a CSV file (commas, semicolons or tabs, with a header) or a file of JSON lines, in UTF-8.
 
     Each row is a clip: an audio file, its actor, and one column a task. An empty label leaves the clip
@@ -51,6 +42,7 @@ class ManifestCorpus(Corpus):
             `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own (segments of one file
             for one). The last may put one voice into training and test; none takes all for one person.
         labels: Label as the manifest has it -> class of a task; null leaves the clip out. Other labels stay.
+        parts: Part as the manifest names it -> train, val or test; null leaves its clips out.
 
     Raises:
         EmorecError: Another suffix, or tasks, labels or columns that cannot be.
@@ -67,147 +59,31 @@ class ManifestCorpus(Corpus):
         part_column: str | None = None,
         root: str | None = None,
         label_columns: dict[str, str] | None = None,
-        start_column: str | None = _START,
-        end_column: str | None = _END,
+        start_column: str | None = "start",
+        end_column: str | None = "end",
         no_speaker: NoSpeaker = "refuse",
         labels: dict[Any, Any] | None = None,
+        parts: dict[str, Part | None] | None = None,
     ) -> None:
         self.path = Path(path).expanduser()
         if self.path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
             raise EmorecError("a manifest .csv, .tsv or .jsonl", str(path), "set --data.corpus.path")
-        self._tasks = checked_tasks(tasks)
-        if unknown := sorted(set(label_columns or {}) - set(tasks)):
-            found = ", ".join(unknown)
-            raise EmorecError(
-                f"label_columns for {', '.join(tasks)}", found, "set --data.corpus.label_columns"
-            )
-        self.root = Path(root).expanduser() if root else self.path.parent
-        self._clip_column = clip_column
-        self._actor_column = actor_column
-        self._text_column = text_column
-        self._id_column = id_column
-        self._part_column = part_column
-        self._label_columns = {task: (label_columns or {}).get(task, task) for task in self._tasks}
-        self._start_column, self._end_column = start_column, end_column
-        self._no_speaker = no_speaker
-        self._label_map = checked_label_map(labels or {}, self._tasks)
-        self._told: set[str] = set()
-
-    @property
-    def tasks(self) -> Tasks:
-        """The tasks as configured."""
-        return {task: list(classes) for task, classes in self._tasks.items()}
-
-    def clips(self) -> list[Clip]:
-        """List the clips, sorted by id.
-
-        Raises:
-            EmorecError: The manifest is absent or lacks a column; rows cannot be read, or have an unknown class or
-                part, no speaker or impossible times (all of them are told at once); two rows have one id; or rows of
-                one recording contradict each other.
-        """
-        table = read_table(self.path, "--data.corpus.path")
-        self._require_columns(table)
-        named = (row.get(self._actor_column, "") for _, row in table.rows)
-        people, notes = one_name_each(name for name in named if not is_nobody(name))
-        bad, passed = BadRows(table.source), Counter[str]()
-        read = [(number, self._clip(number, row, people, bad, passed)) for number, row in table.rows]
-        bad.refuse()
-        clips = [(number, clip) for number, clip in read if clip is not None]
-        refuse_repeated_ids(clips, table.source)
-        notes += [
-            f"{count:,} of {len(read):,} clips of {table.source} {what}" for what, count in passed.items()
-        ]
-        for note in [*notes, *repeated_recordings(clips, table.source)]:
-            if note not in self._told:
-                self._told.add(note)
-                _log.warning("%s", note)
-        if not clips:
-            raise EmorecError(
-                "at least one clip", f"none that is kept of {self.path}", "change --data.corpus.labels"
-            )
-        return sorted((clip for _, clip in clips), key=lambda clip: clip.id)
-
-    def _require_columns(self, table: Table) -> None:
-        """Those of times may be absent under their usual names."""
-        times = [one for one in (self._start_column, self._end_column) if one not in (_START, _END)]
-        optional = filter(None, (self._text_column, self._id_column, self._part_column, *times))
-        names = "clip_column, actor_column, label_columns, text_column, id_column, part_column"
-        wanted = [self._clip_column, self._actor_column, *self._label_columns.values(), *optional]
-        table.require(wanted, f"name them with {names}")
-
-    def _clip(
-        self, number: int, row: Row, people: dict[str, str], bad: BadRows, passed: Counter[str]
-    ) -> Clip | None:
-        """The clip of a row, or None if it is left out or `bad`; `passed` counts what is told of rows that are not."""
-        labels = self._labels(number, row, bad)
-        if labels is None:
-            passed["are left out by their label"] += 1
-            return None
-        path, times = self._recording(number, row, bad)
-        key = (
-            row.get(self._id_column, "")
-            if self._id_column
-            else segment_id(row.get(self._clip_column, ""), times)
+        super().__init__(
+            Path(root).expanduser() if root else self.path.parent,
+            tasks,
+            clip_column=clip_column,
+            actor_column=actor_column,
+            text_column=text_column,
+            id_column=id_column,
+            part_column=part_column,
+            label_columns=label_columns,
+            start_column=start_column,
+            end_column=end_column,
+            no_speaker=no_speaker,
+            labels=labels,
+            parts=parts,
         )
-        if self._id_column and not key:
-            bad.add(number, f"a value in the column {self._id_column}", "none", "fill it in")
-        actor = self._speaker(number, row, key, people, bad, passed)
-        if actor is None:
-            return None
-        text = row.get(self._text_column, "") if self._text_column else None
-        return Clip(key, actor, path, labels, text, self._part(number, row, bad), *times)
 
-    def _labels(self, number: int, row: Row, bad: BadRows) -> dict[str, str] | None:
-        """Task -> class; None where the map leaves the clip out."""
-        labels = {}
-        for task, column in self._label_columns.items():
-            given = row.get(column, "")
-            label = self._label_map.get(given, given)
-            if label is None:
-                return None
-            if label and label not in self._tasks[task]:
-                expected = f"{task} to be one of {', '.join(self._tasks[task])}, or empty"
-                found = f"{given!r}{did_you_mean(given, self._tasks[task])}"
-                bad.add(number, expected, found, "mend the label, add it to tasks, or map it by labels")
-            elif label:
-                labels[task] = label
-        return labels
-
-    def _recording(self, number: int, row: Row, bad: BadRows) -> tuple[Path | None, Times]:
-        """The file, and which part of it; no file for a row of text."""
-        name = row.get(self._clip_column, "")
-        if name:
-            times = times_in(row, number, bad, self._start_column or "", self._end_column or "")
-            return self.root / Path(name).expanduser(), times
-        if not (self._id_column and self._text_column):
-            bad.add(number, f"a value in the column {self._clip_column}", "none", "fill it in")
-        return None, (None, None)
-
-    def _speaker(
-        self, number: int, row: Row, key: str, people: dict[str, str], bad: BadRows, passed: Counter[str]
-    ) -> str | None:
-        """Who speaks; None where nobody knows and the clip is not kept."""
-        name = row.get(self._actor_column, "")
-        if not is_nobody(name):
-            return people[name]
-        if self._no_speaker == "refuse":
-            fix = "fill it in, or set --data.corpus.no_speaker to leave_out or each_clip"
-            bad.add(
-                number, f"a speaker in the column {self._actor_column}", repr(name) if name else "none", fix
-            )
-            return None
-        if self._no_speaker == "leave_out":
-            passed["are left out, as they have no speaker"] += 1
-            return None
-        passed[
-            "have no speaker: each is taken for a person of its own, and training and test may share a voice"
-        ] += 1
-        return f"unknown speaker of {row.get(self._clip_column) or key}"  # segments of a file share theirs
-
-    def _part(self, number: int, row: Row, bad: BadRows) -> Part | None:
-        found = row.get(self._part_column, "") if self._part_column else ""
-        if found and found not in _PARTS:
-            expected = f"{self._part_column} to be one of {', '.join(_PARTS)}, or empty"
-            bad.add(number, expected, f"{found!r}{did_you_mean(found, _PARTS)}", "mend the rows")
-        return _PARTS.get(found)
+    def table(self) -> Table:
+        """Read the manifest."""
+        return read_table(self.path, "--data.corpus.path")

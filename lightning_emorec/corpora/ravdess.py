@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.disk import writing
+from lightning_emorec.corpora.disk import sound_files, writing
 from lightning_emorec.corpora.download import Archive, install
 from lightning_emorec.corpora.label_names import EmotionMap
 from lightning_emorec.corpora.naming import SUFFIXES, RavdessName, ravdess_tasks
@@ -105,15 +105,8 @@ class Ravdess(Corpus):
         return self._emotions.clips([clips[stem] for stem in sorted(clips)])
 
     def _files(self) -> list[Path]:
-        """Sound files, nearest to the root first; hidden ones are litter of other systems or half unpacked."""
-        found = [
-            (Path(folder) / name).relative_to(self.root)
-            for folder, _, names in os.walk(self.root, followlinks=True)  # actors' folders may be links
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES
-        ]
-        shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
-        return [self.root / path for path in sorted(shown, key=lambda path: (len(path.parts), path))]
+        """Sound files, nearest to the root first."""
+        return [self.root / path for path in sound_files(self.root, SUFFIXES)]
 
     def _no_clips(self, fix: str) -> EmorecError:
         return EmorecError(

@@ -7,7 +7,6 @@ import tempfile
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -54,7 +53,7 @@ class Synthetic(Corpus):
         EmorecError: A number is out of its range.
     """
 
-    synthetic: ClassVar[bool] = True
+    synthetic: bool = True
 
     def __init__(
         self, root: str | None = None, actors: int = 12, repetitions: int = 2, seed: int = 0

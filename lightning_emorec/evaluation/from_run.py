@@ -42,7 +42,10 @@ def gather_results(
     clips = {part: data.clips(part) for part in PARTS}
     chosen = _chosen(model)
     fold = Fold(
-        logits=_logits(model),
+        logits={
+            system: {part: model.judged(of) for part, of in parts.items()}
+            for system, parts in _logits(model).items()
+        },
         actors={part: list(dict.fromkeys(clip.actor for clip in clips[part])) for part in PARTS},
         weights={chosen: _weights(model)} if isinstance(model, FusionModule) else {},
         seed=data.seed,
@@ -54,14 +57,14 @@ def gather_results(
     )
     return RunResults(
         name=plan.folder.name,
-        tasks=model.tasks,
+        tasks=data.corpus.judged,
         clips={clip.id: clip for part in model.results for clip in clips[part]},
         folds=[fold],
         chosen=chosen,
         left_out=plan.left_out,
         synthetic=data.corpus.synthetic,
         config=config,
-        warnings=[*plan.warnings, *data.warnings],
+        warnings=[*plan.warnings, *data.corpus.remarks, *data.warnings],
         before_refit=before_refit or _selecting(plan, model),
         model=type(model).__name__,
         clip_counts={part: len(clips[part]) for part in PARTS},
@@ -71,6 +74,7 @@ def gather_results(
         across_actors=model.across_actors if isinstance(model, FusionModule) else {},
         skipped=data.skipped,
         audio=data.counts,
+        judged_by=data.corpus.judged_by,
         refits={name: {"folder": of.folder.name, "epochs": of.epochs} for name, of in plan.refits.items()},
     )
 

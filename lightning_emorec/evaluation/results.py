@@ -199,6 +199,8 @@ class RunResults(Results):
             the others.
         skipped: Clip -> what is wrong with its audio, of those that `data.on_error: skip` left out.
         audio: What was found in the audio that the model takes, and done to it; None where it takes none.
+        judged_by: Of a model that is judged on the tasks and classes it shares with the corpus: which, and what is not
+            judged; else empty.
         refits: Branch name, or that of the run itself -> `folder` and `epochs` of its refit.
     """
 
@@ -210,6 +212,7 @@ class RunResults(Results):
     across_actors: dict[str, dict[str, float]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     audio: Counts | None = None
+    judged_by: dict[str, Any] = field(default_factory=dict)
     refits: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property

@@ -85,6 +85,7 @@ def metrics_content(results: RunResults, evaluation: Evaluation | None) -> dict[
     return content | {
         "synthetic": results.synthetic,
         "warnings": results.warnings,
+        **({"judged_by": results.judged_by} if results.judged_by else {}),
         "skipped_clips": results.skipped,
         "audio": results.audio and asdict(results.audio),
         "absent_test_actors": results.absent_test_actors,

@@ -199,7 +199,7 @@ class FusionModule(ClosedFormBranch):
         """Scores of the chosen rule, each validation actor fused by what is learned from the others."""
         known = ValidationLogits.of(self._parts("val"), self.data.clips("val"))
         fused = out_of_actor(self.fitted, self.rule_name, known.parts, known.actors)
-        return {} if fused is None else score_part(fused)
+        return {} if fused is None else score_part(self.judged(fused))
 
     def on_validation_start(self) -> None:
         """Take kept logits of the validation clips."""

@@ -57,7 +57,7 @@ class TorchModel(RecognitionModel):
         self.rate_hz = trained.front_end.rate_hz
         self.branches = list(trained.branches) if trained.fusion else []
         self.tasks = trained.tasks
-        self.synthetic = "Synthetic" in str(config.get("data", {}).get("corpus", {}).get("class_path", ""))
+        self.synthetic = ".Synthetic'" in str(config.get("data", {}).get("corpus"))  # alone, or among others
         self._trained = trained
         sources = [feature for branch in trained.branches.values() for feature in branch.features]
         self._texts = [feature for feature in sources if _is_text(feature)]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import yaml
 
+from lightning_emorec.corpora.shared_classes import SharedClasses
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.inference import RUN_CONFIG, read_checkpoint
 from lightning_emorec.types import Tasks
@@ -20,24 +21,6 @@ def model_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in checkpoint["hyper_parameters"].items() if key != "_instantiator"}
     class_path = given.pop("_class_path", None)
     return given if class_path is None else {"class_path": class_path, "dict_kwargs": given}
-
-
-def check_checkpoint(verb: str, ckpt_path: str | None, model: dict[str, Any], tasks: Tasks) -> None:
-    """Check that `--ckpt_path` fits what a command is to do with it.
-
-    Args:
-        verb: `fit` trains the checkpoint further, `validate` and `test` evaluate it.
-        ckpt_path: Its file.
-        model: The config's.
-        tasks: Of the corpus.
-
-    Raises:
-        EmorecError: It does not fit.
-    """
-    if verb == "fit":
-        refuse_other_hyperparameters(ckpt_path, model)
-    else:
-        refuse_other_tasks(ckpt_path, tasks)
 
 
 def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -> None:
@@ -58,18 +41,27 @@ def refuse_other_hyperparameters(ckpt_path: str | None, model: dict[str, Any]) -
         )
 
 
-def refuse_other_tasks(ckpt_path: str | None, tasks: Tasks) -> None:
-    """Check that a model is judged on the tasks, and the order of classes, that it was trained for.
+def corpus_to_judge_on(ckpt_path: str | None, corpus: dict[str, Any], tasks: Tasks) -> dict[str, Any] | None:
+    """The `data.corpus` of a config by which a model is judged on tasks or classes that it was not trained for.
+
+    Args:
+        ckpt_path: Its file.
+        corpus: The config's `data.corpus`.
+        tasks: Of that corpus.
+
+    Returns:
+        The corpus within a `SharedClasses`, or None where it has the model's tasks, and classes in the same order.
 
     Raises:
-        EmorecError: There is no checkpoint, or the corpus has other tasks.
+        EmorecError: There is no checkpoint.
     """
     if ckpt_path is None:
         raise EmorecError("a checkpoint to judge", "none", "add --ckpt_path FILE")
     trained = read_checkpoint(ckpt_path)["hyper_parameters"]["tasks"]
-    if trained != tasks:
-        expected = f"the tasks that the model was trained for, {trained}"
-        raise EmorecError(expected, f"{tasks}", "set --data.corpus to one with these classes")
+    if list(trained.items()) == list(tasks.items()):
+        return None
+    class_path = f"{SharedClasses.__module__}.{SharedClasses.__name__}"
+    return {"class_path": class_path, "init_args": {"corpus": corpus, "tasks": trained}}
 
 
 def config_to_judge(file: str) -> dict[str, Any]:

@@ -38,13 +38,14 @@ def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) 
         model: `model` of a run's config, branches inlined.
         corpus: `data.corpus` of the same.
     """
-    name = corpus["class_path"].rpartition(".")[2]
-    known = {listed.lower(): listed for listed in TRAINED_ON.get(name, ())}
-    found = dict.fromkeys(known[text.lower()] for text in _texts(model) if text.lower() in known)
+    names = dict.fromkeys(text.rpartition(".")[2] for text in _texts(corpus))  # a corpus may hold others
+    texts = {text.lower() for text in _texts(model)}
     return [
         f"{listed} was trained on {name}, test actors included: its figures here say nothing about speakers never "
         "heard"
-        for listed in found
+        for name in names
+        for listed in TRAINED_ON.get(name, ())
+        if listed.lower() in texts
     ]
 
 

@@ -65,6 +65,8 @@ def plan_fit(
         raise EmorecError(expected, found, fix)
     if issubclass(branch_class(config["model"]), ClosedFormBranch):
         require_no_epochs(config["trainer"]["max_epochs"])
+    if not data.parts.train:
+        raise EmorecError("clips of training actors", "none", "choose another data.split")
     require_validation(config, data.parts)
     refuse_shared_recordings(data.parts, data.audio)
     warnings = _check(config)

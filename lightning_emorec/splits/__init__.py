@@ -2,8 +2,10 @@
 
 from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
+from lightning_emorec.splits.all_tested import AllTested, TestedParts
 from lightning_emorec.splits.class_coverage import check_classes, telling_voices
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
+from lightning_emorec.splits.leave_corpus_out import LeaveCorpusOut
 from lightning_emorec.splits.merge_validation import UnvalidatedParts, WithoutValidation
 from lightning_emorec.splits.predefined import Published
 from lightning_emorec.splits.split import PARTS, Parts, Split
@@ -13,13 +15,16 @@ __all__ = [
     "PARTS",
     "TEST_ACTORS",
     "ActorLists",
+    "AllTested",
     "Folds",
     "KFold",
+    "LeaveCorpusOut",
     "Parts",
     "Published",
     "Scheme",
     "Split",
     "Supported",
+    "TestedParts",
     "UnvalidatedParts",
     "WithoutValidation",
     "canonical",

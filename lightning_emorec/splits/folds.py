@@ -85,7 +85,7 @@ class Folds(Split):
         if foreign := [actor for actor in actors_in(clips) if actor not in known]:
             found = f"actor {foreign[0]}"
             raise EmorecError("RAVDESS actors 1 to 24", found, "use KFold or ActorLists as data.split")
-        return _test_on(folds, self.fold, self.val_actors, clips, known | sexes_in(clips))
+        return test_on(folds, self.fold, self.val_actors, clips, known | sexes_in(clips))
 
 
 class KFold(Split):
@@ -131,7 +131,7 @@ class KFold(Split):
         classes = classes_in(clips)
         _warn_of_rare(classes, self.folds)
         dealt = balanced(dealt, classes, sexes)
-        return _test_on(dealt, self.fold, self.val_actors, clips, sexes)
+        return test_on(dealt, self.fold, self.val_actors, clips, sexes)
 
 
 def _check_numbers(fold: int, folds: int, val_actors: ValActors) -> None:
@@ -153,10 +153,14 @@ def _warn_once(message: str) -> None:
     log.warning("%s", message)
 
 
-def _test_on(
+def test_on(
     folds: list[list[str]], fold: int, val_actors: ValActors, clips: Sequence[Clip], sexes: dict[str, str]
 ) -> dict[Part, list[str]]:
-    """Test on one fold; validate on actors of each sex in turn, starting with the fold after it."""
+    """Test on one fold; validate on actors of each sex in turn, starting with the fold after it.
+
+    Raises:
+        EmorecError: Too few actors to validate and train on.
+    """
     present = set(actors_in(clips))
     others = [actor for actor in chain(*folds[fold + 1 :], *folds[:fold]) if actor in present]
     count = validating(val_actors, set(others), clips)

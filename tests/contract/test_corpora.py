@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,19 @@ import pytest
 import yaml
 
 from lightning_emorec import corpora
-from lightning_emorec.corpora import Corpus, ManifestCorpus, Meld, Ravdess, Synthetic
+from lightning_emorec.corpora import (
+    AudformatDatabase,
+    Corpus,
+    Iemocap,
+    JoinedCorpora,
+    KaldiFolder,
+    ManifestCorpus,
+    Meld,
+    NamedFiles,
+    ParquetFiles,
+    Ravdess,
+    Synthetic,
+)
 from lightning_emorec.corpora.naming import RavdessName
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "corpus"
@@ -48,13 +61,79 @@ def build_meld(root: Path) -> Corpus:
     return Meld(str(root), audio=str(root))
 
 
+def build_named_files(root: Path) -> Corpus:
+    for name in ("1/up.wav", "1/down.wav", "2/up.wav"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    return NamedFiles(str(root), r"(?P<actor>\d)/(?P<mood>up|down)\.wav", {"mood": ["up", "down"]})
+
+
+def build_iemocap(root: Path) -> Corpus:
+    session = root / "Session1"
+    turns = {"Ses01F_impro01_F000": "neu", "Ses01F_impro01_M000": "hap"}
+    wav, dialog = session / "sentences/wav/Ses01F_impro01", session / "dialog/EmoEvaluation"
+    for folder in (wav, dialog):
+        folder.mkdir(parents=True)
+    rows = [f"[6.2901 - 8.2357]\t{turn}\t{code}\t[2.5, 2.5, 2.5]\n" for turn, code in turns.items()]
+    (dialog / "Ses01F_impro01.txt").write_text("\n".join(rows))
+    for turn in turns:
+        (wav / f"{turn}.wav").touch()
+    return Iemocap(str(root))
+
+
+def build_kaldi(root: Path) -> Corpus:
+    for key in ("a1", "b1"):
+        (root / f"{key}.wav").touch()
+    (root / "wav.scp").write_text(f"a1 {root}/a1.wav\nb1 {root}/b1.wav\n")
+    (root / "utt2spk").write_text("a1 a\nb1 b\n")
+    (root / "utt2mood").write_text("a1 up\nb1 down\n")
+    return KaldiFolder([str(root)], {"mood": ["up", "down"]})
+
+
+def build_parquet(root: Path) -> Corpus:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install pyarrow")
+    sounds = [{"bytes": b"RIFF" + bytes([number]), "path": None} for number in range(2)]
+    rows = importlib.import_module("pyarrow").table(
+        {"audio": sounds, "speaker_id": ["a", "b"], "mood": ["up", "down"]}
+    )
+    parquet.write_table(rows, root / "train-00000-of-00001.parquet")
+    return ParquetFiles(str(root), {"mood": ["up", "down"]})
+
+
+def build_audformat(root: Path) -> Corpus:
+    audformat = pytest.importorskip("audformat")
+    database = audformat.Database("made-up")
+    database["files"] = audformat.Table(audformat.filewise_index(["a.wav", "b.wav"]))
+    for column, values in {"speaker": ["a", "b"], "mood": ["up", "down"]}.items():
+        database["files"][column] = audformat.Column()
+        database["files"][column].set(values)
+    database.save(str(root))
+    for name in ("a.wav", "b.wav"):
+        (root / name).touch()
+    return AudformatDatabase(str(root), ["files"], {"mood": ["up", "down"]})
+
+
+def build_joined(root: Path) -> Corpus:
+    corpora = {}
+    for name, build in {"one": build_named_files, "two": build_manifest}.items():
+        (root / name).mkdir()
+        corpora[name] = build(root / name)
+    return JoinedCorpora(corpora)
+
+
 def build_synthetic(root: Path) -> Corpus:
     return Synthetic(str(root), actors=2, repetitions=1)
 
 
 BUILD: dict[str, Callable[[Path], Corpus]] = {
+    "AudformatDatabase": build_audformat,
+    "Iemocap": build_iemocap,
+    "JoinedCorpora": build_joined,
+    "KaldiFolder": build_kaldi,
     "ManifestCorpus": build_manifest,
     "Meld": build_meld,
+    "NamedFiles": build_named_files,
+    "ParquetFiles": build_parquet,
     "Ravdess": build_ravdess,
     "Synthetic": build_synthetic,
 }
@@ -112,15 +191,17 @@ def test_clips_cannot_be_changed(corpus):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_has_a_config_of_its_own_that_constructs_it_without_touching_the_disk(name, tmp_path, monkeypatch):
-    (config,) = [
-        path for path in CONFIGS.glob("*.yaml") if yaml.safe_load(path.read_text())["class_path"] == name
-    ]
+def test_it_has_a_config(name):
+    assert name in [yaml.safe_load(path.read_text())["class_path"] for path in CONFIGS.glob("*.yaml")]
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_config_constructs_its_corpus_without_touching_the_disk(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--corpus", type=Corpus, sub_configs=True)
     built = parser.instantiate(parser.parse_args([f"--corpus={config}"])).corpus
-    assert type(built) is getattr(corpora, name)
+    assert type(built) is getattr(corpora, yaml.safe_load(config.read_text())["class_path"])
     assert built.tasks
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -285,11 +286,9 @@ def test_the_dev_split_is_the_same_with_and_without_the_seed_splits_test_actors(
     assert [len(without[part]) for part in ("train", "val", "test")] == [12, 4, 4]  # type: ignore[index]
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*[!t].yaml")))
 def test_every_configured_split_parts_all_of_ravdess(name: str) -> None:
-    clips = [
-        Clip(clip.id, clip.actor, None, part="train" if int(clip.actor) > 4 else "val") for clip in ravdess()
-    ]
+    clips = [replace(clip, part="train" if int(clip.actor) > 4 else "val") for clip in ravdess()]
     assert configured(name).parts(clips).absent_test_actors == []
 
 

@@ -146,3 +146,13 @@ def test_an_absent_manifest_is_refused(tmp_path):
 def test_bad_arguments_are_refused_by_the_constructor(options, message):
     with pytest.raises(EmorecError, match=message):
         ManifestCorpus(**{"path": "clips.csv", "tasks": TASKS, **options})
+
+
+def test_parts_may_have_other_names_and_null_leaves_a_part_out(folder):
+    header = "path,actor,emotion,set"
+    rows = ["a.wav,Ann,calm,Train", "b.wav,Bo,angry,Development", "sub/a.wav,Cy,calm,Test2"]
+    parts = {"Train": "train", "Development": "val", "Test2": None}
+    clips = read(folder, header, *rows, part_column="set", parts=parts)
+    assert [(clip.id, clip.part) for clip in clips] == [("a.wav", "train"), ("b.wav", "val")]
+    with pytest.raises(EmorecError, match=r"'Test1' .*in row 2"):
+        read(folder, header, "a.wav,Ann,calm,Test1", part_column="set", parts=parts)
