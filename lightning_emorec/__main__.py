@@ -44,6 +44,11 @@ _BEST = "--ckpt_path runs/demo/checkpoints/best.ckpt"
 _COMMANDS = "lightning_emorec.commands"
 
 VERBS = {
+    "check": Verb(
+        f"{_COMMANDS}.check:check",
+        "tell what is in a table and its recordings, and what is wrong",
+        "recordings.csv",
+    ),
     "fit": Verb(LIGHTNING_CLI, "train a model, or branches and their fusion, then test", _FIT),
     "validate": Verb(LIGHTNING_CLI, "score a checkpoint on validation actors", _BEST),
     "test": Verb(LIGHTNING_CLI, "score a checkpoint on test actors", _BEST),
@@ -196,7 +201,7 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
 
 def with_values(args: list[str], switches: set[str]) -> list[str]:
     """Arguments in which a switch that stands alone, as `--branches`, has the value that jsonargparse wants."""
-    following = [*args[1:], ""]
+    following = [*args, ""][1:]
     return [
         word
         for arg, after in zip(args, following, strict=True)

@@ -16,8 +16,16 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_emorec.audio import AudioStore, default_cache_folder, paths_of, tell_skipped, with_audio
-from lightning_emorec.audio.front_end import FrontEnd
+from lightning_emorec.audio import (
+    AudioStore,
+    Counts,
+    FrontEnd,
+    default_cache_folder,
+    sound_of,
+    sounds_of,
+    tell_skipped,
+    with_audio,
+)
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import (
     ClipDataset,
@@ -29,14 +37,7 @@ from lightning_emorec.dataset import (
     collate_with,
 )
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.features import (
-    Feature,
-    FeatureCache,
-    FeatureReader,
-    LazyValues,
-    limit_cores,
-    wait_for_ranks,
-)
+from lightning_emorec.features import Feature, FeatureCache, FeatureReader, LazyValues, shares_of
 from lightning_emorec.splits import Parts, Split, check_classes
 from lightning_emorec.training_data import HasNeeds, ModelNeeds, TrainingData
 from lightning_emorec.types import Clip, Part, Tasks
@@ -57,6 +58,8 @@ class EmotionDataModule(LightningDataModule):
         trim_db: Cut silence at both ends, this far below the loudest frame; null keeps it.
         peak_normalise: Scale each clip to a peak of 1; loudness carries emotion, so not by default.
         max_s: Longer clips are cut to their middle.
+        channel: The channel to take of every file, from 0; null takes the centre of 5.1 and 7.1, else the mean of the
+            channels that are not silent.
         crop_s: Length of a random crop of each training clip; null takes it whole.
         batch_size: Clips a batch, on each rank.
         balance: `classes` draws training clips so that each class of the first task is as frequent.
@@ -76,6 +79,7 @@ class EmotionDataModule(LightningDataModule):
         trim_db: float | None = None,
         peak_normalise: bool = False,
         max_s: float = 15.0,
+        channel: int | None = None,
         crop_s: float | None = None,
         batch_size: int = 32,
         balance: Literal["none", "classes"] = "none",
@@ -93,16 +97,17 @@ class EmotionDataModule(LightningDataModule):
             raise EmorecError("a positive data.crop_s, or null", f"{crop_s}", "set data.crop_s")
         self.corpus = corpus
         self.split = split
-        self.front_end = FrontEnd(rate_hz, trim_db, peak_normalise, max_s)
+        self.front_end = FrontEnd(rate_hz, trim_db, peak_normalise, max_s, channel)
         self.view = TrainingView(augment or [], crop_s, seed)
         self.batch_size = batch_size
         self.balance = balance
         self.workers = workers
         self.seed = seed
         self.cache = Path(cache) if cache else default_cache_folder()
-        self.audio = AudioStore(self.cache, rate_hz)
+        self.audio = AudioStore(self.cache, rate_hz, channel)
         self.on_error = on_error
         self.skipped: dict[str, str] = {}  # clip id -> what is wrong with its audio
+        self.counts: Counts | None = None  # what was found in the audio that the model takes
         self.prepared_s = 0.0  # spent by `prepare_data`
         self._complete = False  # features that the ranks compute together
         self._needs: ModelNeeds | None = None
@@ -137,8 +142,9 @@ class EmotionDataModule(LightningDataModule):
         clips = self.corpus.clips()
         if self.on_error == "error":
             return clips
-        errors = self.audio.unusable(paths_of(with_audio(clips)), verify=False)
-        self.skipped = {clip.id: errors[clip.path].found for clip in clips if clip.path in errors}
+        errors = self.audio.unusable(sounds_of(with_audio(clips)), verify=False)
+        sounds = {clip.id: sound_of(clip) for clip in clips}
+        self.skipped = {clip: errors[sound].found for clip, sound in sounds.items() if sound in errors}
         for warning in self.warnings:
             log.warning("%s", warning)
         return [clip for clip in clips if clip.id not in self.skipped]
@@ -165,9 +171,14 @@ class EmotionDataModule(LightningDataModule):
         self.corpus.prepare()
         clips = self.parts.clips
         if self.needs.audio_input != "none":
-            self.audio.prepare(paths_of(with_audio(clips)))
+            self.audio.prepare(sounds_of(with_audio(clips)))
         if not self._shared:
             self._read(self.needs.features).fill(clips)
+        reads = any(feature.from_audio for feature in self.needs.features) and not self._shared
+        if self.counts is None and self.needs.audio_input != "none":
+            self.counts = Counts.of(self.audio, clips, self.front_end.max_s)
+        elif self.counts is None and reads:  # which several processes have yet to decode
+            self.counts = Counts.of(self.audio.at(FEATURE_RATE_HZ), clips, None)
         self.prepared_s += time.monotonic() - start
 
     def setup(self, stage: str) -> None:
@@ -181,13 +192,8 @@ class EmotionDataModule(LightningDataModule):
             return
         if any(feature.from_audio for feature in self.needs.features):
             start = time.monotonic()
-            limit_cores(trainer.num_devices)
-            for share in (
-                (trainer.global_rank, trainer.world_size),
-                (trainer.local_rank, trainer.num_devices),
-            ):
+            for share in shares_of(trainer):
                 self._read(self.needs.features).fill(self.parts.clips, share)
-                wait_for_ranks()
             self.prepared_s += time.monotonic() - start
         self._complete = True
 
@@ -247,7 +253,7 @@ class EmotionDataModule(LightningDataModule):
         audio_input = self.needs.audio_input
         clips = self.usable(part)
         if audio_input != "none":  # known here, so that each worker need not ask the index on disk
-            self.audio.digests(paths_of(with_audio(clips)))
+            self.audio.digests(sounds_of(with_audio(clips)))
         places = {clip.id: place for place, clip in enumerate(self.clips(part))}
         dataset = ClipDataset(
             clips,
@@ -259,19 +265,12 @@ class EmotionDataModule(LightningDataModule):
             self._reader(part),
         )
         trainer = self.trainer
+        sampler = DrawSampler.of(trainer, len(dataset), weights, training, self.seed)
         if training and trainer and trainer.world_size > 1 and trainer.is_global_zero:
             each, ranks = self.batch_size, trainer.world_size
             log.info(
                 "a step takes %d clips, %d on each of %d ranks; lr is as given", each * ranks, each, ranks
             )
-        sampler = DrawSampler(
-            clips=len(dataset),
-            weights=weights,
-            shuffle=training,
-            seed=self.seed,
-            replicas=trainer.world_size if trainer else 1,
-            rank=trainer.global_rank if trainer else 0,
-        )
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 import torch
 from audiomentations.core.transforms_interface import BaseWaveformTransform
+from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
-from lightning_emorec.audio import AudioStore, FrontEnd, random_crop
+from lightning_emorec.audio import AudioStore, FrontEnd, random_crop, sound_of, sounds_of, with_audio
 from lightning_emorec.augment import augment, draw_seed
 from lightning_emorec.features import Feature, Value
 from lightning_emorec.hashing import short_hash
@@ -111,9 +112,10 @@ def audio_of(
     clip: Clip, store: AudioStore | None, front_end: FrontEnd, view: TrainingView | None, epoch: int = 0
 ) -> NDArray[np.float32]:
     """(time,) audio of a clip in an epoch; empty without a store or a recording."""
-    if store is None or clip.path is None:
+    sound = sound_of(clip)
+    if store is None or sound is None:
         return np.zeros(0, dtype=np.float32)
-    audio = front_end(store.load(clip.path))
+    audio = front_end(store.load(sound))
     return audio if view is None else view(audio, front_end.rate_hz, clip.id, epoch)
 
 
@@ -133,15 +135,15 @@ def content_of(clips: Sequence[Clip], audio: AudioStore, tasks: Tasks) -> str:
         audio: Knows the digests of recordings.
         tasks: Tasks and classes, in the order that logits have them.
     """
-    paths = [clip.path for clip in clips if clip.path is not None]
-    digests = dict(zip(paths, audio.digests(paths), strict=True))
+    audible = with_audio(clips)
+    digests = dict(zip((clip.id for clip in audible), audio.digests(sounds_of(audible)), strict=True))
     rows = sorted(
         [
             clip.id,
             clip.actor,
             sorted(clip.labels.items()),
             clip.text or "",
-            (clip.path and digests[clip.path]) or "",
+            digests.get(clip.id, ""),
         ]
         for clip in clips
     )
@@ -176,6 +178,14 @@ class DrawSampler(DistributedSampler[Draw]):
     ) -> None:
         super().__init__(range(clips), num_replicas=replicas, rank=rank, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
         self.weights = weights
+
+    @classmethod
+    def of(
+        cls, trainer: Trainer | None, clips: int, weights: Tensor | None, shuffle: bool, seed: int
+    ) -> DrawSampler:
+        """For the rank of a trainer, or for one process without."""
+        replicas, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        return cls(clips, weights, shuffle, seed, replicas, rank)
 
     def __iter__(self) -> Iterator[Draw]:
         generator = torch.Generator().manual_seed(draw_seed(self.seed, self.epoch, "order") % 2**63)

@@ -111,7 +111,9 @@ def load_model(checkpoint: str | Path) -> TrainedModel:
     model.load_state_dict(content["state_dict"])
     for warning in other_features(content, model):
         log.warning("%s", warning)
-    front_end = FrontEnd(*(data[name] for name in ("rate_hz", "trim_db", "peak_normalise", "max_s")))
+    settings = ("rate_hz", "trim_db", "peak_normalise", "max_s")
+    channel = data.get("channel")  # which older checkpoints lack
+    front_end = FrontEnd(**{name: data[name] for name in settings}, channel=channel)
     known = ValidationLogits.of_state(content.get(VALIDATION, {}))
     kept = (known.parts, known.actors, known.before_refit)
     return TrainedModel(model.eval(), front_end, data["batch_size"], data["seed"], text, file, *kept)
@@ -167,7 +169,8 @@ def branch_logits(
     Args:
         trained: The model. It is moved to the device, and stays in evaluation mode.
         clips: At least one that each branch can take.
-        audio: Where their audio is found; None decodes the files, and keeps the result in the user's cache folder.
+        audio: Where their audio is found, of the channel that it takes; None decodes the files, of the channel that
+            the model was trained on, and keeps the result in the user's cache folder.
         names: Of `trained.branches`; None means all.
         features: Folder in which values of features are kept by the content of the audio file; None means the
             folder of `audio`. A store that changes the audio of a file needs a folder of its own.
@@ -190,14 +193,15 @@ def branch_logits(
     }
     need_audio = {name for name, branch in branches.items() if branch.needs_audio}
     taken = _taken(branches, need_audio, clips)
-    rate_hz = trained.front_end.rate_hz
-    audio = audio.at(rate_hz) if audio else AudioStore(default_cache_folder(), rate_hz)
+    front_end = trained.front_end
+    audio = audio or AudioStore(default_cache_folder(), front_end.rate_hz, front_end.channel)
+    audio = audio.at(front_end.rate_hz)
     needed = unique(feature for branch in branches.values() for feature in branch.features)
     reader = FeatureReader(FeatureCache(features or audio.folder), needed, audio.at(FEATURE_RATE_HZ))
     reader.fill(taken, show=show)
     decoded = audio if any(branch.audio_input != "none" for branch in branches.values()) else None
     loader = DataLoader(
-        ClipDataset(taken, range(len(taken)), trained.tasks, decoded, trained.front_end, None, reader),
+        ClipDataset(taken, range(len(taken)), trained.tasks, decoded, front_end, None, reader),
         batch_size=batch_size or trained.batch_size,
         sampler=[(index, 0) for index in range(len(taken))],
         num_workers=workers,

@@ -64,7 +64,9 @@ def choose_channels(
     if channel is not None and not 0 <= channel < channels:
         found = f"{channels} in {name}, numbered from 0"
         raise EmorecError(
-            f"a recording with a channel {channel}", found, f"set channel below {channels}, or to null"
+            f"a recording with a channel {channel}",
+            found,
+            f"set --data.channel (of predict: --channel) below {channels}, or leave it out",
         )
     if channels == 1:
         return Mix((0,), "", 0.0)
@@ -83,7 +85,7 @@ def choose_channels(
         raise EmorecError(
             "channels that can be averaged",
             f"{len(kept)} opposite ones in {name}, whose mean is {-_level_db(mean_energy, loudest):.1f} dB quieter",
-            "set channel to 0, or to another that has the voice",
+            "set --data.channel (of predict: --channel) to 0, or to another that has the voice",
         )
     done = f"the mean of {channels} channels"
     if len(kept) < channels:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_emorec.atomic_write import whole_file
+from lightning_emorec.audio.stretch import Stretch
 
 FIELDS = struct.Struct("<4sHxxIQd")
 """Magic, version, rate in Hz, number of samples, scale that turns a stored sample into a real one."""
@@ -56,19 +57,27 @@ def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
         file.write(body)
 
 
-def read_entry(path: Path, rate_hz: int) -> NDArray[np.float32]:
-    """(time,) samples of an entry, checked as far as header and size go.
+def read_entry(path: Path, rate_hz: int, stretch: Stretch | None = None) -> NDArray[np.float32]:
+    """(time,) samples of an entry or of a stretch of it, checked as far as header and size go.
 
     Raises:
         FileNotFoundError: There is no such entry.
         DamagedEntryError: It is not whole.
+        EmorecError: The stretch is not within it.
     """
     with path.open("rb") as file, _mapped(file.fileno()) as data:
         scale = _check_header(data, rate_hz)
-        samples = np.frombuffer(data, "<i2", offset=HEADER_BYTES)
+        length = (len(data) - HEADER_BYTES) // SAMPLE_BYTES
+        first, last = (0, length) if stretch is None else stretch.cut(length, rate_hz)
+        samples = np.frombuffer(data, "<i2", last - first, HEADER_BYTES + SAMPLE_BYTES * first)
         audio = _restored(samples, scale)
         del samples  # a view of the mapping, which could not be closed under it
     return audio
+
+
+def entry_samples(path: Path) -> int:
+    """How many samples an entry holds that is known to be whole."""
+    return (path.stat().st_size - HEADER_BYTES) // SAMPLE_BYTES
 
 
 def entry_peak(path: Path, rate_hz: int, checksum: bool) -> float:

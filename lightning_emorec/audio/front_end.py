@@ -15,16 +15,18 @@ class FrontEnd:
     """What is done to every clip's audio, in training and in use alike; it travels with the model.
 
     Attributes:
-        rate_hz: Sampling rate.
+        rate_hz: Sampling rate. The store of decoded audio sees to this, and to the channel.
         trim_db: Cut silence at both ends, this far below the loudest frame; None keeps it.
         peak_normalise: Scale each clip to a peak of 1. Off by default: loudness carries emotion.
         max_s: Longer clips are cut to their middle, so that one long file cannot exhaust memory.
+        channel: The channel to take of every file, from 0; None leaves the choice to the rule of `choose_channels`.
     """
 
     rate_hz: int
     trim_db: float | None
     peak_normalise: bool
     max_s: float
+    channel: int | None = None
 
     def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """Trim, scale and cut (time,) audio at `rate_hz`."""

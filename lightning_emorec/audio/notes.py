@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,9 +12,6 @@ from lightning_emorec.audio.decode import Note
 from lightning_emorec.audio.remembered import QUERY_AT_ONCE, Remembered
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (digest TEXT PRIMARY KEY, note TEXT)"
-
-CLIPPED = 0.001
-"""A recording with a larger share of clipped samples counts as clipped."""
 
 
 class NoteIndex(Remembered):
@@ -53,14 +49,3 @@ class NoteIndex(Remembered):
 
         if rows:
             self.with_connection(insert)
-
-
-def counted(notes: Iterable[Note]) -> dict[str, int]:
-    """What was done to recordings, or is odd about them -> how many; nothing that none has."""
-    counts: Counter[str] = Counter()
-    for note in notes:
-        odd = {"clipped": note.clipped > CLIPPED, "silent": note.silent, "shorter than 0.1 s": note.short}
-        counts.update(
-            [*([note.mixed] if note.mixed else []), *(name for name, is_so in odd.items() if is_so)]
-        )
-    return dict(counts)

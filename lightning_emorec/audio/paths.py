@@ -1,11 +1,11 @@
-"""Clips with audio, the files of it, and what to report of clips whose files cannot be used."""
+"""Clips with audio, where it is, and what to report of clips whose files cannot be used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightning_emorec.audio.stretch import FileOrStretch, Stretch
 from lightning_emorec.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -20,23 +20,30 @@ def with_audio(clips: Iterable[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.path is not None]
 
 
-def paths_of(clips: Iterable[Clip]) -> list[Path]:
-    """The audio file of each clip, in order.
+def sound_of(clip: Clip) -> FileOrStretch | None:
+    """What an `AudioStore` knows a clip's audio by: its file, or a stretch of it; None where it has no audio."""
+    if clip.path is None or (not clip.start and clip.end is None):
+        return clip.path
+    return Stretch(clip.path, clip.start or 0.0, clip.end)
+
+
+def sounds_of(clips: Iterable[Clip]) -> list[FileOrStretch]:
+    """The audio of each clip, in order.
 
     Raises:
         UnavailableError: Some clips have none, as in a corpus of text.
     """
     listed = list(clips)
-    paths = [clip.path for clip in listed if clip.path is not None]
-    if len(paths) < len(listed):
+    sounds = [sound for clip in listed if (sound := sound_of(clip)) is not None]
+    if len(sounds) < len(listed):
         without = [clip.id for clip in listed if clip.path is None]
         some = f"none for {len(without)} of {len(listed)} clips, e.g. {without[0]}"
         raise UnavailableError(
             "audio for every clip",
-            some if paths else "the corpus has no audio",
+            some if sounds else "the corpus has no audio",
             "give the corpus its audio, or leave out what needs it (in a text branch, set transcript)",
         )
-    return paths
+    return sounds
 
 
 def tell_skipped(skipped: Mapping[str, str]) -> list[str]:

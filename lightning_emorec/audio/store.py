@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,18 @@ from numpy.typing import NDArray
 
 from lightning_emorec.audio.decode import Note, check_rate, decode_and_note, warn_if_silent
 from lightning_emorec.audio.digests import MIXED, DigestIndex, combined
-from lightning_emorec.audio.entry import SAMPLE_BYTES, DamagedEntryError, entry_peak, read_entry, write_entry
+from lightning_emorec.audio.entry import (
+    SAMPLE_BYTES,
+    DamagedEntryError,
+    entry_peak,
+    entry_samples,
+    read_entry,
+    write_entry,
+)
 from lightning_emorec.audio.notes import NoteIndex
 from lightning_emorec.audio.parallel import run_threads
 from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
+from lightning_emorec.audio.stretch import FileOrStretch, Stretch, file_of, files_of
 from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -79,77 +88,104 @@ class AudioStore:
         other._known = self._known
         return other
 
-    def digests(self, paths: Sequence[Path]) -> list[str]:
-        """What the samples of each file are made from, in order; files are looked at once in the life of a store.
+    def digests(self, sounds: Sequence[FileOrStretch]) -> list[str]:
+        """What the samples of each sound are made from, in order; files are looked at once in the life of a store.
 
-        As `DigestIndex.digests`; but behind it stands `-channel0` and so on in the place of `-mixed` if one was chosen.
+        As `DigestIndex.digests`; but behind it stands `-channel0` and so on in the place of `-mixed` if one was chosen,
+        and behind that the times of a stretch.
 
         Raises:
             EmorecError: Files that are missing or cannot be read.
         """
-        errors = self._learn(paths)
+        errors = self._learn(files_of(sounds))
         if errors:
             raise combined(list(errors.values()))
-        return [self._known[str(path)] for path in paths]
+        return [self._digest(sound) for sound in sounds]
 
-    def prepare(self, paths: Sequence[Path], verify: bool = True) -> None:
+    def prepare(self, sounds: Sequence[FileOrStretch], verify: bool = True) -> None:
         """Decode what is not kept yet, or not whole.
 
         Args:
-            paths: Audio files.
+            sounds: Audio files, and stretches of them.
             verify: Read every entry and compare checksums; otherwise only headers and sizes are looked at.
 
         Raises:
-            EmorecError: Files that cannot be used, all counted and the first named, after all the others are
+            EmorecError: Sounds that cannot be used, all counted and the first named, after all the others are
                 decoded; or a cache folder that is full or cannot be written.
         """
-        if errors := self.unusable(paths, verify):
-            raise combined(list(errors.values()))
+        if errors := self.unusable(sounds, verify):
+            once = {(file_of(sound), error.found): error for sound, error in errors.items()}
+            raise combined(list(once.values()))
 
-    def unusable(self, paths: Sequence[Path], verify: bool) -> dict[Path, EmorecError]:
-        """Decode as `prepare` does, and return an error for each file that cannot be used.
+    def unusable(self, sounds: Sequence[FileOrStretch], verify: bool) -> dict[FileOrStretch, EmorecError]:
+        """Decode as `prepare` does, and return an error for each sound that cannot be used.
 
         Raises:
             EmorecError: A cache folder that is full or cannot be written.
         """
-        errors = self._learn(paths)
-        sources = self._sources(paths)
+        files = files_of(sounds)
+        unread = self._learn(files)
+        sources = self._sources(files)
         lacking = self._lacking(sources, verify)
         bad = self._decode_all([(digest, sources[digest]) for digest in lacking])
-        for path in paths:
-            if (digest := self._known.get(str(path))) in bad:
-                errors[path] = bad[digest]
+        errors: dict[FileOrStretch, EmorecError] = {}
+        for sound in sounds:
+            digest = self._known.get(str(file_of(sound)), "")
+            if error := unread.get(file_of(sound)) or bad.get(digest):
+                errors[sound] = error
+            elif isinstance(sound, Stretch):
+                try:
+                    sound.cut(entry_samples(self._entry(digest)), self.rate_hz)
+                except EmorecError as outside:
+                    errors[sound] = outside
         return errors
 
-    def notes(self, paths: Sequence[Path]) -> dict[Path, Note]:
-        """What was found in files and done to them, without those that cannot be used.
+    def notes(self, sounds: Sequence[FileOrStretch]) -> dict[FileOrStretch, Note]:
+        """What was found in sounds and done to them, without those that cannot be used.
 
-        Files decoded before notes were kept are decoded again, once.
+        Length and peak are those of a stretch, the share of clipped samples is that of its file. Files decoded before
+        notes were kept are decoded again, once.
 
         Raises:
             EmorecError: A cache folder that is full or cannot be written.
         """
-        self._learn(paths)
-        sources = self._sources(paths)
-        known = self._notes.get(list(sources))
+        files = files_of(sounds)
+        self._learn(files)
+        sources = self._sources(files)
+        digests = {sound: self._digest(sound) for sound in sounds if str(file_of(sound)) in self._known}
+        known = self._notes.get(list({*sources, *digests.values()}))
         items = [(digest, path) for digest, path in sources.items() if digest not in known]
         self._decode_all(items, known)
-        digests = {path: self._known.get(str(path), "") for path in paths}
-        return {path: known[digest] for path, digest in digests.items() if digest in known}
+        new: dict[str, Note] = {}
+        for sound, digest in digests.items():
+            of_file = known.get(self._known[str(file_of(sound))])
+            if digest not in known and of_file is not None:
+                with suppress(EmorecError):  # a stretch that is not within its file: it has no note
+                    audio = self.load(sound)
+                    seconds, peak = len(audio) / self.rate_hz, float(np.abs(audio).max())
+                    new[digest] = replace(of_file, seconds=seconds, peak=peak)
+        self._notes.put(new)
+        known.update(new)
+        return {sound: known[digest] for sound, digest in digests.items() if digest in known}
 
-    def load(self, path: Path) -> NDArray[np.float32]:
-        """(time,) samples of a file, decoding it if it is not kept yet.
+    def load(self, sound: FileOrStretch) -> NDArray[np.float32]:
+        """(time,) samples of a file or of a stretch of one, decoding the file if it is not kept yet.
 
         Raises:
-            EmorecError: The file cannot be used, or the cache folder cannot be written.
+            EmorecError: The file cannot be used, the stretch is not within it, or the cache folder cannot be written.
         """
+        path, stretch = file_of(sound), sound if isinstance(sound, Stretch) else None
         digest = self._known.get(str(path)) or self.digests([path])[0]
         entry = self._entry(digest)
         try:
-            return read_entry(entry, self.rate_hz)
+            return read_entry(entry, self.rate_hz, stretch)
         except (OSError, DamagedEntryError) as error:
             self._decode_again(digest, path, error)
-        return read_entry(entry, self.rate_hz)
+        return read_entry(entry, self.rate_hz, stretch)
+
+    def _digest(self, sound: FileOrStretch) -> str:
+        of_file = self._known[str(file_of(sound))]
+        return sound.digest(of_file) if isinstance(sound, Stretch) else of_file
 
     def _entry(self, digest: str) -> Path:
         return self.folder / f"audio-{self.rate_hz}" / digest[:2] / f"{digest}.pcm"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_emorec.audio import paths_of
+from lightning_emorec.audio import sounds_of
 from lightning_emorec.branches.checks import check_above_zero
 from lightning_emorec.branches.hub_speech import HubSpeech
 from lightning_emorec.branches.hub_weights import HubWeights, WeightsFrom
@@ -63,7 +63,7 @@ class TunedBranch(MixedStatesBranch):
         self.speech.learn()
         self.speech.eval()
         clips = training.clips[:: -(-len(training.clips) // _CLIPS)]
-        paths_of(clips)  # all have audio
+        sounds_of(clips)  # all have audio
         self.mix.learn([self._states(training.plain_audio(clip)) for clip in clips])
         self.speech.train(self.training)
 

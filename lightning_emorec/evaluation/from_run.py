@@ -73,6 +73,7 @@ def gather_results(
         texts=transcripts(model, data, "test" if "test" in model.results else "val"),
         across_actors=model.across_actors if isinstance(model, FusionModule) else {},
         skipped=data.skipped,
+        audio=data.counts,
         judged_by=data.corpus.judged_by,
         refits={name: {"folder": of.folder.name, "epochs": of.epochs} for name, of in plan.refits.items()},
     )

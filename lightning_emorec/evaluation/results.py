@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
+from lightning_emorec.audio import Counts
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.formats import actor_list, count
 from lightning_emorec.part_logits import PartLogits
@@ -196,6 +197,7 @@ class RunResults(Results):
         texts: Clip of the evaluated part -> transcript that the model read; empty for a model without text input.
         across_actors: Task name -> validation scores of a fusion with leave-one-actor-out weights.
         skipped: Clip -> error in its audio, for the clips that `data.on_error: skip` left out.
+        audio: What was found in the audio that the model takes, and done to it; None where it takes none.
         judged_by: Of a model evaluated on the tasks and classes that it shares with the corpus: these, and what is left
             out; else empty.
         refits: Name of the branch, or of the run itself -> `folder` and `epochs` of its refit.
@@ -208,6 +210,7 @@ class RunResults(Results):
     texts: dict[str, str] = field(default_factory=dict)
     across_actors: dict[str, dict[str, float]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    audio: Counts | None = None
     judged_by: dict[str, Any] = field(default_factory=dict)
     refits: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -81,6 +81,7 @@ def metrics_content(results: RunResults, evaluation: Evaluation | None) -> dict[
         "warnings": results.warnings,
         **({"judged_by": results.judged_by} if results.judged_by else {}),
         "skipped_clips": results.skipped,
+        "audio": results.audio and asdict(results.audio),
         "absent_test_actors": results.absent_test_actors,
         "seed": results.fold.seed,
         "parameters": results.parameters,

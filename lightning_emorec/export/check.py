@@ -11,7 +11,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, FileOrStretch
 from lightning_emorec.branches import Branch
 from lightning_emorec.corpora.manners import draw_manner, draw_voice
 from lightning_emorec.corpora.naming import SEXES
@@ -85,13 +85,13 @@ class Sounds(AudioStore):
         made = {name: soxr.resample(sound, self.rate_hz, rate_hz) for name, sound in self.sounds.items()}
         return Sounds(made, rate_hz)
 
-    def digests(self, paths: Sequence[Path]) -> list[str]:
+    def digests(self, sounds: Sequence[FileOrStretch]) -> list[str]:
         """Their names."""
-        return [str(path) for path in paths]
+        return [str(sound) for sound in sounds]
 
-    def load(self, path: Path) -> Sound:
+    def load(self, sound: FileOrStretch) -> Sound:
         """(time,) samples."""
-        return self.sounds[str(path)]
+        return self.sounds[str(sound)]
 
 
 @torch.inference_mode()

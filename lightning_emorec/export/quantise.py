@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from lightning_emorec.audio import AudioStore, default_cache_folder
+from lightning_emorec.audio import AudioStore, default_cache_folder, sounds_of, with_audio
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import DEFAULT, Interval
 from lightning_emorec.evaluation.predictions import Predictions
@@ -110,10 +110,10 @@ def cost_of_int8(trained: TrainedModel, selection: Selection, metadata: Mapping[
 
 def _clips(trained: TrainedModel, fix: str) -> tuple[list[Clip], AudioStore]:
     corpus = datamodule_of(yaml.safe_load(trained.config)["data"]).corpus
-    audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz)
+    audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz, trained.front_end.channel)
     try:
-        clips = [clip for clip in corpus.clips() if clip.id in trained.actors and clip.path is not None]
-        audio.prepare([clip.path for clip in clips if clip.path is not None], verify=False)
+        clips = [clip for clip in with_audio(corpus.clips()) if clip.id in trained.actors]
+        audio.prepare(sounds_of(clips), verify=False)
     except EmorecError as error:
         raise EmorecError(
             "the audio of the validation clips, to measure 8 bits on", error.found, fix
@@ -126,7 +126,7 @@ def _clips(trained: TrainedModel, fix: str) -> tuple[list[Clip], AudioStore]:
 def _predictions(model: OnnxModel, selection: Selection, clips: list[Clip], audio: AudioStore) -> Predictions:
     task, classes = next(iter(selection.tasks.items()))
     known = [clip for clip in clips if task in clip.labels]
-    rows = model.log_probabilities([audio.load(clip.path) for clip in known if clip.path is not None])[task]
+    rows = model.log_probabilities([audio.load(sound) for sound in sounds_of(known)])[task]
     labels = np.array([classes.index(clip.labels[task]) for clip in known], dtype=np.int64)
     probabilities = np.exp(rows.astype(np.float64))
     ids, actors = [clip.id for clip in known], [clip.actor for clip in known]

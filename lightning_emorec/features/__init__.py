@@ -5,7 +5,7 @@ from lightning_emorec.features.feature import Feature, Options, Value, unique
 from lightning_emorec.features.functionals import Functionals, FunctionalSet, functionals_feature
 from lightning_emorec.features.librosa_statistics import LibrosaStatistics
 from lightning_emorec.features.opensmile import OpenSmileDescriptors, OpenSmileFunctionals
-from lightning_emorec.features.parallel import limit_cores, wait_for_ranks
+from lightning_emorec.features.parallel import shares_of
 from lightning_emorec.features.reader import FeatureReader, LazyValues
 from lightning_emorec.features.transcript import (
     ReferenceTranscript,
@@ -39,8 +39,7 @@ __all__ = [
     "WhisperStateStatistics",
     "WhisperTranscript",
     "functionals_feature",
-    "limit_cores",
+    "shares_of",
     "transcript_feature",
     "unique",
-    "wait_for_ranks",
 ]

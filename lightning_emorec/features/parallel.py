@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import joblib
 import numpy as np
+from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import distributed
 
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.types import Clip
 
 Sound = NDArray[np.float32]
@@ -38,7 +39,7 @@ def over_clips(
         processes: None means one for each core that this process may use.
     """
     processes = processes or joblib.cpu_count()
-    sounds = (audio.load(path) for path in paths_of(clips))
+    sounds = (audio.load(path) for path in sounds_of(clips))
     if processes == 1 or len(clips) <= _FEW:
         yield from map(work, sounds)
         return
@@ -46,12 +47,24 @@ def over_clips(
     yield from pool(joblib.delayed(work)(sound) for sound in sounds)
 
 
-def limit_cores(processes: int) -> None:
+def shares_of(trainer: Trainer) -> Iterator[tuple[int, int]]:
+    """This process's (i, n) shares of features that all ranks compute together, which wait for each other after each.
+
+    First one of all. What machines without a common cache folder then lack, the ranks of each machine share among
+    themselves.
+    """
+    _limit_cores(trainer.num_devices)
+    for share in ((trainer.global_rank, trainer.world_size), (trainer.local_rank, trainer.num_devices)):
+        yield share
+        _wait_for_ranks()
+
+
+def _limit_cores(processes: int) -> None:
     """Leave to this process its part of the cores, where several on one machine compute features."""
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(max(1, joblib.cpu_count() // processes)))
 
 
-def wait_for_ranks() -> None:
+def _wait_for_ranks() -> None:
     """Wait until all ranks are here, however long: with features one may be hours ahead, and a group has minutes."""
     if distributed.is_available() and distributed.is_initialized():
         patient = distributed.new_group(backend="gloo", timeout=timedelta(days=365))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from lightning_emorec.audio import AudioStore, paths_of, with_audio
+from lightning_emorec.audio import AudioStore, sounds_of, with_audio
 from lightning_emorec.features.cache import FeatureCache
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.types import Clip
@@ -91,7 +91,7 @@ class FeatureReader:
                 self._plain[key] = {clip.id: value for clip, value in zip(clips, values, strict=True)}
         if any(feature.from_audio for feature in self.features.values()):
             audible = with_audio(clips)
-            digests = self.audio.digests(paths_of(audible))
+            digests = self.audio.digests(sounds_of(audible))
             self._digests = {clip.id: digest for clip, digest in zip(audible, digests, strict=True)}
 
     def __call__(self, clip: Clip) -> dict[str, Value]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Options, Value
 from lightning_emorec.features.repetitions import drop_loops
@@ -98,7 +98,7 @@ class WhisperTranscript(Transcript):
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
         """Yield the transcripts of `batch_clips` clips at a time."""
-        paths = paths_of(clips)
+        paths = sounds_of(clips)
         store = audio.at(_RATE_HZ)
         model = self.weights.load()
         loops = 0

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.audio import AudioStore, loud_span, paths_of
+from lightning_emorec.audio import AudioStore, loud_span, sounds_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Feature, Options, Value
 from lightning_emorec.features.functionals import stack
@@ -77,7 +77,7 @@ class WhisperStates(Feature):
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
         """Yield what is kept of the states of each clip."""
-        paths = paths_of(clips)
+        paths = sounds_of(clips)
         store = audio.at(RATE_HZ)
         digests = store.digests(paths)
         model = self.weights.load()

@@ -16,7 +16,7 @@ from lightning.fabric.utilities import move_data_to_device
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, FileOrStretch
 from lightning_emorec.branches import Branch
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.dataset import Sample, collate_with
@@ -177,13 +177,13 @@ class _Waveforms(AudioStore):
         resampled = [soxr.resample(waveform, self.rate_hz, rate_hz) for waveform in self.waveforms]
         return _Waveforms(resampled, rate_hz, self.contents)
 
-    def digests(self, paths: Sequence[Path]) -> list[str]:
+    def digests(self, sounds: Sequence[FileOrStretch]) -> list[str]:
         """What the views of each waveform are drawn from."""
-        return [self.contents[int(path.name)] for path in paths]
+        return [self.contents[int(sound.name)] for sound in sounds]
 
-    def load(self, path: Path) -> Waveform:
+    def load(self, sound: FileOrStretch) -> Waveform:
         """(time,) samples."""
-        return self.waveforms[int(path.name)]
+        return self.waveforms[int(sound.name)]
 
 
 def _device(asked: torch.device | str | None) -> torch.device:

@@ -51,7 +51,12 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     return short_hash(
         {
             "model": _by_content(config["model"]),
-            "data": {key: value for key, value in config["data"].items() if key not in PLACE_OF_DATA},
+            "data": {
+                key: value
+                for key, value in config["data"].items()
+                if key not in PLACE_OF_DATA
+                and (key, value) != ("channel", None)  # as before it could be chosen
+            },
             "trainer": {
                 key: value for key, value in config["trainer"].items() if key not in PLACE_OF_TRAINING
             },

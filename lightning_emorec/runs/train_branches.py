@@ -12,7 +12,7 @@ from typing import Any, Literal
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from lightning_emorec.atomic_write import write_atomically
-from lightning_emorec.audio import paths_of, with_audio
+from lightning_emorec.audio import sounds_of, with_audio
 from lightning_emorec.branches import Spec, branch_class, needs_audio
 from lightning_emorec.distributed.launch import environment_of_child
 from lightning_emorec.distributed.rendezvous import Coordinator
@@ -40,6 +40,7 @@ SHARED_DATA = (
     "trim_db",
     "peak_normalise",
     "max_s",
+    "channel",
     "workers",
     "cache",
     "on_error",
@@ -117,7 +118,7 @@ def _check_available(name: str, spec: Spec, parts: Parts) -> None:
     if needs_audio(spec):
         for clips in (parts.train, parts.val, parts.test):
             if clips and not with_audio(clips):
-                paths_of(clips)  # raises, and names what is missing
+                sounds_of(clips)  # raises, and names what is missing
         if silent := [clip.id for clip in parts.clips if clip.path is None]:
             log.warning(
                 "branch %s skips %d of %d clips, which have no audio, e.g. %s",

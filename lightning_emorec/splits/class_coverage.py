@@ -48,22 +48,21 @@ def check_classes(parts: Parts, tasks: Tasks) -> None:
             log.warning(
                 "only %d %s clips are labelled %s: its figures are rough%s", len(labelled), name, task, fix
             )
-    _warn_of_telling_voices(parts.train, task)
+    if told := telling_voices(parts.train, task):
+        log.warning("%s", told)
 
 
-def _warn_of_telling_voices(clips: Sequence[Clip], task: str) -> None:
-    """Warn where most of the speakers of several training clips speak one class."""
+def telling_voices(clips: Sequence[Clip], task: str) -> str:
+    """A warning where most of the speakers of several training clips speak one class; else nothing."""
     spoken: dict[str, list[str]] = {}
     for clip in clips:
         if task in clip.labels:
             spoken.setdefault(canonical(clip.actor), []).append(clip.labels[task])
     several = [labels for labels in spoken.values() if len(labels) > 1]
     telling = sum(len(set(labels)) == 1 for labels in several)
-    if several and 2 * telling > len(several):
-        log.warning(
-            "%d of %d training speakers of several clips speak one class of %s only: whoever knows the voice knows the "
-            "label, so a model may learn voices in its place",
-            telling,
-            len(several),
-            task,
-        )
+    if 2 * telling <= len(several):
+        return ""
+    return (
+        f"{telling} of {len(several)} training speakers of several clips speak one class of {task} only: whoever knows "
+        "the voice knows the label, so a model may learn voices in its place"
+    )

@@ -13,7 +13,7 @@ import yaml
 
 # Imported for their side effect too: jsonargparse finds a class by its short name once it is imported.
 from lightning_emorec import corpora, splits  # noqa: F401
-from lightning_emorec.audio import AudioStore, paths_of
+from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.branches import branch_origins, needs_audio, resolve_spec
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
@@ -97,7 +97,7 @@ class ModelSpec:
         missing = config["model"]["init_args"].get("missing_branch", "error")
         names, left_out = available_branches(specs, Parts(clips, clips, []), missing)
         if any(needs_audio(specs[name]) for name in names):
-            paths_of(clips)  # every branch needs out-of-fold logits of the same clips
+            sounds_of(clips)  # out-of-fold logits must be of the same clips in every branch
         return cls(
             config=config,
             clips=clips,

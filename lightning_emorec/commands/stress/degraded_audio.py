@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, FileOrStretch, sound_of
 from lightning_emorec.augment import draw_seed
 from lightning_emorec.commands.stress.degradations import Degradation
 from lightning_emorec.commands.stress.recording import Recording, Sound, Voices
@@ -42,7 +41,7 @@ class DegradedAudio(AudioStore):
         super().__init__(clean.folder, clean.rate_hz, clean.channel)
         self._clean = clean
         self._known = clean._known
-        self._clips = {clip.path: clip for clip in clips}
+        self._clips = {sound_of(clip): clip for clip in clips}
         self._degradation = degradation
         self._severity = severity
         self._run_seed = run_seed
@@ -59,11 +58,11 @@ class DegradedAudio(AudioStore):
             self._voices,
         )
 
-    def load(self, path: Path) -> Sound:
+    def load(self, sound: FileOrStretch) -> Sound:
         """(time',) samples of a clip, degraded."""
-        clip, name = self._clips[path], self._degradation.name
+        clip, name = self._clips[sound], self._degradation.name
         seed = draw_seed(self._run_seed, 0, f"stress/{name}/{clip.id}")
-        recording = Recording(self._clean.load(path), self.rate_hz, clip, seed, self._voices)
+        recording = Recording(self._clean.load(sound), self.rate_hz, clip, seed, self._voices)
         degraded = np.asarray(self._degradation.apply(recording, self._severity), dtype=np.float32)
         if not degraded.size or not np.isfinite(degraded).all():
             found = f"none or some that are not finite, of clip {clip.id}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_emorec.audio import AudioStore
+from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip
 
@@ -39,8 +39,8 @@ class Voices:
 
     def load(self, clip: Clip, rate_hz: int) -> Sound:
         """(time,) samples of one of the clips."""
-        assert clip.path is not None  # clips without audio are left out
-        return self._audio.at(rate_hz).load(clip.path)
+        (sound,) = sounds_of([clip])
+        return self._audio.at(rate_hz).load(sound)
 
 
 @dataclass(frozen=True)

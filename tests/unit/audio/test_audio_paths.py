@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.audio import paths_of
+from lightning_emorec.audio import sounds_of
 from lightning_emorec.errors import UnavailableError
 from lightning_emorec.types import Clip
 
@@ -13,15 +13,15 @@ SILENT = Clip("silent", "1", None)
 
 
 def test_every_clip_has_its_path_in_order() -> None:
-    assert paths_of([HEARD, Clip("b", "2", Path("b.wav"))]) == [Path("heard.wav"), Path("b.wav")]
+    assert sounds_of([HEARD, Clip("b", "2", Path("b.wav"))]) == [Path("heard.wav"), Path("b.wav")]
 
 
 def test_a_corpus_of_text_is_told_apart_from_a_missing_file() -> None:
     with pytest.raises(UnavailableError, match="found the corpus has no audio"):
-        paths_of([SILENT, SILENT])
+        sounds_of([SILENT, SILENT])
     with pytest.raises(UnavailableError, match=r"found none for 1 of 2 clips, e\.g\. silent"):
-        paths_of([HEARD, SILENT])
+        sounds_of([HEARD, SILENT])
 
 
 def test_no_clips_have_no_paths() -> None:
-    assert paths_of([]) == []
+    assert sounds_of([]) == []

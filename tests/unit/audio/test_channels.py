@@ -55,7 +55,10 @@ def test_opposite_channels_are_refused_and_one_can_be_taken(
     tmp_path: Path, other: NDArray[np.float32]
 ) -> None:
     path = write(tmp_path / "a.wav", VOICE, other)
-    with pytest.raises(EmorecError, match=r"2 opposite ones in .*a\.wav, .* dB quieter; set channel to 0"):
+    with pytest.raises(
+        EmorecError,
+        match=r"2 opposite ones in .*a\.wav, .* dB quieter; set --data\.channel \(of predict: --channel\) to 0",
+    ):
         decode(path, RATE_HZ)
     audio, note = decode_and_note(path, RATE_HZ, channel=1)
     np.testing.assert_array_equal(audio, other)

@@ -24,7 +24,7 @@ def clips(tmp_path: Path, tones: Path) -> list[Clip]:
 def test_the_same_recording_in_two_parts_is_refused_by_name(clips: list[Clip], tmp_path: Path) -> None:
     store = AudioStore(tmp_path, 16000)
     with pytest.raises(
-        EmorecError, match=r"same bytes in clip 0 \(train, actor 1\) and clip 1 \(test, actor 1\)"
+        EmorecError, match=r"same audio in clip 0 \(train, actor 1\) and clip 1 \(test, actor 1\)"
     ):
         refuse_shared_recordings(Parts([clips[0]], [clips[2]], [clips[1]]), store)
 
