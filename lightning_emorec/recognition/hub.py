@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.run_paths import best_checkpoint
 
 FILES = ["*.onnx", "*.json", "*.md", "*.txt", "*.yaml", "checkpoints/best.ckpt", "version"]
 """What a model needs: an export, or a run with its checkpoint; no pickles."""
+
+
+def require_hub() -> None:
+    """See whether the package that reaches the hub is installed.
+
+    Raises:
+        UnavailableError: It is not.
+    """
+    if find_spec("huggingface_hub") is None:
+        fix = "run: pip install huggingface_hub"
+        raise UnavailableError("the package huggingface_hub", "no such package", fix)
 
 
 def fetch(name: str, offline: bool = False) -> Path:
@@ -24,10 +37,9 @@ def fetch(name: str, offline: bool = False) -> Path:
         EmorecError: No such repository or revision, or no model in it.
         UnavailableError: The hub cannot be reached, or the model is not in the cache.
     """
+    require_hub()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    from lightning_emorec.run_paths import best_checkpoint
 
     repository, _, revision = name.partition("@")
     try:
