@@ -38,7 +38,7 @@ class OnnxModel(RecognitionModel):
         UnavailableError: ONNX Runtime is not installed.
     """
 
-    reads_text = transcribes = False
+    reads_text = transcribes = embeds = False
 
     def __init__(self, folder: str | Path, threads: int | None = None) -> None:
         file = Path(folder) if Path(folder).suffix == ".onnx" else Path(folder) / MODEL

@@ -25,7 +25,7 @@ def test_help_lists_every_verb_in_one_line_and_imports_nothing_heavy() -> None:
     verbs = re.findall(r"^  (\w+)  +\S", done.stdout, flags=re.MULTILINE)
     assert (
         verbs
-        == ["fit", "validate", "test", "crossval", "compare", "stress", "sweep", "export", "predict"]
+        == ["fit", "validate", "test", "crossval", "compare", "stress", "sweep", "export", "push", "predict"]
         == list(VERBS)
     )
     assert "usage: python -m lightning_emorec" in done.stdout

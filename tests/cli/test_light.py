@@ -83,3 +83,30 @@ def test_the_command_has_its_help_and_its_errors(
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "1 of 1 recordings could not be labelled")
     on_hub = light.run(tmp_path, "lightning-emorec", "predict", "a.wav", "--ckpt", "hf:some/body")
     assert "pip install huggingface_hub" in on_hub.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        (
+            ("--embeddings", "e.npz"),
+            2,
+            "error: expected a model with embeddings for --embeddings; found small",
+        ),
+        (("--device", "cuda:0"), 2, "found cuda:0; leave out --device"),
+        (("--task", "sex"), 2, "error: expected no --task: the model has one; found sex; set --task"),
+        (("--no_text",), 0, "WARNING --no_text changes nothing: the model reads no text"),
+        (("--text", "oh"), 0, "WARNING texts are told but not judged: the model reads no text"),
+    ],
+)
+def test_a_flag_that_an_export_cannot_follow_is_told(
+    light: Installed,
+    small_export: Path,
+    recordings: list[str],
+    flags: tuple[str, ...],
+    status: int,
+    words: str,
+) -> None:
+    args = ("predict", recordings[0], "--ckpt", str(small_export), *flags)
+    done = light.run(light.wheel.parent, "lightning-emorec", *args)
+    assert (done.returncode, words in done.stderr) == (status, True), done.stderr
