@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -89,9 +88,14 @@ def measure(ckpt: str, clip: str, long: str, repeats: int, threads: int) -> dict
 
         found = find_model(ckpt, Path("runs"))
         if found.is_file():
-            from lightning_emorec.recognition import torch_model  # noqa: F401
+            from lightning_emorec.recognition import torch_model
         else:
             import onnxruntime  # noqa: F401
+    if found.is_file():  # as `export` reads a run whose checkpoint does not hold its validation logits
+        from lightning_emorec.export.kept import with_kept_logits
+
+        load_model = torch_model.load_model
+        vars(torch_model)["load_model"] = lambda file: with_kept_logits(load_model(file))
     with timed(times, "load"):
         recognizer = Recognizer.load(ckpt, text=found.is_dir(), threads=threads)
     from lightning_emorec.audio import mono_blocks, open_recording
@@ -128,7 +132,7 @@ def watch_torch(model: Any, times: Times) -> Callable[[Any], None]:
     for feature in part._features:
         named = f"feature {feature.name}"
         names.append(named)
-        feature.compute = _timed(feature.compute, times, named)
+        feature.compute = _timed(_at_once(feature.compute), times, named)
     for name, branch in part.trained.branches.items():
         named = f"branch {name}"
         names.append(named)
@@ -180,6 +184,11 @@ def watch_onnx(model: Any, times: Times) -> Callable[[Any], None]:
     return judge
 
 
+def _at_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with a list for a generator, whose work would else be done later."""
+    return lambda *args: list(function(*args))
+
+
 def _timed(function: Callable[..., Any], times: Times, part: str) -> Callable[..., Any]:
     def called(*args: Any, **given: Any) -> Any:
         with timed(times, part):
@@ -189,15 +198,13 @@ def _timed(function: Callable[..., Any], times: Times, part: str) -> Callable[..
 
 
 def label_long(recognizer: Any, path: str) -> dict[str, float]:
-    """Label a long recording: its length, wall and CPU time in s, and the peak of memory in MB."""
+    """Label a long recording: its length, and wall and CPU time in s."""
     wall, cpu = time.perf_counter(), time.process_time()
     duration = max(segment.end for segment in recognizer.segments(path))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "duration": duration,
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "peak": peak,
     }
 
 
@@ -222,13 +229,13 @@ def _cold_and_warm(values: list[float] | None) -> str:
 
 def print_long(found: dict[str, Any]) -> None:
     """The long recording: how much of its length a model takes."""
-    print("\n| model | length, s | wall, s | CPU, s | CPU / length | peak, MB |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("\n| model | length, s | wall, s | CPU, s | CPU / length |")
+    print("|---|---:|---:|---:|---:|")
     for model, of in found.items():
         long = of["long"]
         print(
             f"| {Path(model).name} | {long['duration']:.0f} | {long['wall']:.1f} | {long['cpu']:.1f} "
-            f"| {long['cpu'] / long['duration']:.4f} | {long['peak']:.0f} |"
+            f"| {long['cpu'] / long['duration']:.4f} |"
         )
 
 
