@@ -77,6 +77,11 @@ VERBS = {
         "write a trained model as one ONNX file with its card",
         "demo exported",
     ),
+    "push": Verb(
+        f"{_COMMANDS}.push:push",
+        "put an export on the Hugging Face hub, private by default",
+        "exported user/emotion",
+    ),
     "predict": Verb(
         f"{_COMMANDS}.predict:predict",
         "label recordings with a trained model",
@@ -172,7 +177,8 @@ def _call(name: str, verb: Verb, args: list[str]) -> object:
 
     from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-    if not verb.shared:
+    # Its import takes seconds, and neither torchrun nor Slurm starts a process without one of these.
+    if not verb.shared and {"RANK", "SLURM_PROCID"} & os.environ.keys():
         from lightning_emorec.distributed.launch import refuse_other_ranks
 
         refuse_other_ranks(name)

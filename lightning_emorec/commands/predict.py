@@ -103,6 +103,12 @@ def predict(
     recognizer = Recognizer.load(
         ckpt, options, runs=runs, text=not no_text, device=device, threads=threads, offline=offline
     )
+    model = recognizer.model
+    if embeddings and not model.embeds:
+        expected = "a model with embeddings for --embeddings"
+        raise EmorecError(expected, f"{model.name}, which has none", "leave it out, or name another --ckpt")
+    if not no_text and not model.reads_text and any(source.text is not None for source in sources):
+        log.warning("texts are told but not judged: the model reads no text")
     for note in recognizer.notes:
         log.warning("%s", note)
     if dry_run:

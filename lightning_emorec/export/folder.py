@@ -52,12 +52,15 @@ def refuse_other_content(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    if folder.is_dir() and (
-        not any(folder.iterdir()) or all((folder / name).is_file() for name in (MODEL, SUMS))
-    ):
+    if folder.is_dir() and (not any(folder.iterdir()) or is_export(folder)):
         return
     expected = "a new or empty folder, or one of an earlier export"
     raise EmorecError(expected, f"{folder}, which holds something else", "name another FOLDER")
+
+
+def is_export(folder: Path) -> bool:
+    """Whether `export` wrote a folder."""
+    return all((folder / name).is_file() for name in (MODEL, SUMS))
 
 
 def add_speech(folder: Path) -> None:
@@ -88,3 +91,25 @@ def add_checksums(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     (folder / SUMS).write_text("".join(lines), encoding="utf8")
+
+
+def files_as_written(folder: Path) -> list[str]:
+    """Paths of an export's files, each of which is as `export` wrote it; what was put beside them is left out.
+
+    Raises:
+        EmorecError: It is no export, or a file is missing or changed.
+    """
+    if not is_export(folder):
+        found = f"{folder} without {MODEL} or {SUMS}"
+        raise EmorecError("the folder of an export", found, "make it with `export RUN FOLDER`")
+    lines = (folder / SUMS).read_text(encoding="utf8").splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    changed = [
+        name
+        for name, digest in sums.items()
+        if not (folder / name).is_file() or sha256_of(folder / name) != digest
+    ]
+    if changed:
+        found = f"others: {', '.join(changed)}"
+        raise EmorecError(f"the files that {folder / SUMS} tells of", found, "export the model again")
+    return [*sums, SUMS]

@@ -74,7 +74,8 @@ class ModelGraph(nn.Module):
             }
             for name, graph in self.graphs.items()
         }
-        fused = next(iter(made.values()))
+        # Copies, for the exporter gives two outputs that are one tensor one name.
+        fused = {task: rows.clone() for task, rows in next(iter(made.values())).items()}
         if self.rules is not None:
             rows = {task: torch.stack([of[task] for of in made.values()]) for task in self.tasks}
             fused = {task: rule(rows[task]) for task, rule in self.rules.items()}

@@ -73,15 +73,20 @@ def open_model(
     Args:
         found: A checkpoint, or the folder of an export.
         read_text: False leaves out branches that read text.
-        device: For a checkpoint; None means a GPU where there is one.
+        device: For a checkpoint; None means a GPU where there is one. An export is computed on the CPU.
         threads: That the model computes with; None means as the runtime chooses.
 
     Raises:
-        EmorecError: It cannot be loaded.
+        EmorecError: It cannot be loaded, or not for that device.
     """
     if found.is_dir() or found.name == EXPORTED:
         from lightning_emorec.recognition.onnx_model import OnnxModel
 
+        if device not in (None, "cpu"):
+            expected = "no --device but cpu with an export, which is computed there"
+            raise EmorecError(expected, str(device), "leave out --device, or name a checkpoint with --ckpt")
+        if not read_text:
+            log.warning("--no_text changes nothing: the model reads no text")
         return OnnxModel(found if found.is_dir() else found.parent, threads)
     import torch
 

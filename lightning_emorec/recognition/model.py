@@ -47,6 +47,7 @@ class RecognitionModel(ABC):
         confidence: Task -> how far its probabilities go; without a task that no validation clip founds.
         reads_text: Whether it judges what is said.
         transcribes: Whether it can find out by itself what is said.
+        embeds: Whether it has embeddings.
         synthetic: Whether it was trained on generated voices only.
         speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
@@ -60,6 +61,7 @@ class RecognitionModel(ABC):
     confidence: Mapping[str, Confidence]
     reads_text: bool
     transcribes: bool
+    embeds: bool = True
     synthetic: bool
     speech_weights: Path | None = None
 

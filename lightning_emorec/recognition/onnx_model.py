@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
+from lightning_emorec.recognition.speech import ONNX_FILE
 
 MODEL = "model.onnx"
 
@@ -37,7 +38,7 @@ class OnnxModel(RecognitionModel):
         UnavailableError: ONNX Runtime is not installed.
     """
 
-    reads_text = transcribes = False
+    reads_text = transcribes = embeds = False
 
     def __init__(self, folder: str | Path, threads: int | None = None) -> None:
         file = Path(folder) if Path(folder).suffix == ".onnx" else Path(folder) / MODEL
@@ -78,6 +79,8 @@ class OnnxModel(RecognitionModel):
         known = json.loads(self.info["confidence"])
         self.confidence = {task: Confidence.from_dict(given) for task, given in known.items()}
         self.synthetic = bool(json.loads(self.info["synthetic"]))
+        speech = file.with_name(ONNX_FILE)
+        self.speech_weights = speech if speech.is_file() else None
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def transcribe(self, waveforms: Sequence[Waveform]) -> list[str]:

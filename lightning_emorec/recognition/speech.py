@@ -22,6 +22,9 @@ RATE_HZ = 16_000
 
 Samples = NDArray[np.float32]
 
+ONNX_FILE = "silero_vad_16k_sequence.onnx"
+"""Silero's network for onnxruntime, in the wheel and in the folder of an export."""
+
 _FRAME, _CONTEXT = 512, 64  # samples: what the network judges, and what it sees of the frame before
 GROUP = 16 * _FRAME
 """Samples of the frames that the network is given in one call: always as many, for the same sums in the same order."""
@@ -30,7 +33,7 @@ GROUP = 16 * _FRAME
 _ENTER, _LEAVE = 0.5, 0.35
 _SHORTEST_SPEECH, _SHORTEST_SILENCE, _PAD = 4000, 1600, 480
 
-_FIX = "run: pip install 'lightning-emorec[predict]'"
+_FIX = "run: pip install silero-vad"
 _EXPORT = "export the model again"
 
 
@@ -126,7 +129,7 @@ def speech_weights(onnx: bool) -> Path:
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise UnavailableError("silero-vad, which finds speech", "no such package", _FIX)
-    path = Path(folders[0]) / "data" / ("silero_vad_16k_sequence.onnx" if onnx else "silero_vad.jit")
+    path = Path(folders[0]) / "data" / (ONNX_FILE if onnx else "silero_vad.jit")
     if not path.is_file():
         raise UnavailableError("a release of silero-vad from 6.2.3 on", f"one without {path.name}", _FIX)
     return path

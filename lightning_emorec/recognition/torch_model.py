@@ -58,6 +58,7 @@ class TorchModel(RecognitionModel):
         self.branches = list(trained.branches) if trained.fusion else []
         self.tasks = trained.tasks
         self.synthetic = ".Synthetic'" in str(config.get("data", {}).get("corpus"))  # alone, or among others
+        self.embeds = any(map(_embeds, trained.branches.values()))
         self._trained = trained
         sources = [feature for branch in trained.branches.values() for feature in branch.features]
         self._texts = [feature for feature in sources if _is_text(feature)]
@@ -153,7 +154,7 @@ class _Part:
         encoded = {
             name: _rows(branch.encode(**branch.inputs(batch)))
             for name, branch in branches.items()
-            if embeddings and type(branch).encode is not Branch.encode
+            if embeddings and _embeds(branch)
         }
         told = {} if fusion is None else {name: _all_rows(logits) for name, logits in judged.items()}
         return Answer(_all_rows(fused), told, encoded)
@@ -199,6 +200,10 @@ def _device(asked: torch.device | str | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise EmorecError("a device that is here", f"{asked} ({reason})", "set --device cpu") from error
+
+
+def _embeds(branch: Branch) -> bool:
+    return type(branch).encode is not Branch.encode
 
 
 def _is_text(feature: Feature) -> bool:

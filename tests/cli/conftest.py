@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from lightning_emorec.__main__ import main
+from lightning_emorec.audio import FrontEnd
+from lightning_emorec.branches import AudioCnn
 from lightning_emorec.cli import EmorecCLI
+from lightning_emorec.export.folder import add_checksums, add_licences, add_speech
+from lightning_emorec.export.graph import ModelGraph
+from lightning_emorec.export.onnx_file import write_onnx
+from lightning_emorec.recognition.onnx_model import MODEL
 from tests.warm_start import COLD, WarmPopen
 
 
@@ -73,6 +80,28 @@ def _warm_start() -> Iterator[None]:
 def project(tmp_path: Path, tones: Path) -> Project:
     """A project of its own for each test."""
     return make_project(tmp_path, tones)
+
+
+@pytest.fixture(scope="session")
+def small_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an export of a network that has not been trained."""
+    for needed in ("onnxruntime", "onnxscript"):
+        pytest.importorskip(needed)
+    tasks, front_end = {"pitch": ["low", "middle", "high"]}, FrontEnd(16000, 30.0, False, 15.0)
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("small") / "export"
+    folder.mkdir()
+    metadata = {
+        **{"name": "small", "version": "1", "rate_hz": 16000, "longest_s": 30, "labels": tasks},
+        **{"branches": [], "confidence": {}, "synthetic": True, "precision": "float32"},
+    }
+    graph = ModelGraph({"audio": AudioCnn(tasks, width=4, stages=2).eval()}, None, front_end)
+    write_onnx(graph, front_end.rate_hz, folder / MODEL, metadata)
+    (folder / "README.md").write_text("---\nlicense: other\n---\n# small\n", encoding="utf8")
+    add_speech(folder)
+    add_licences(folder)
+    add_checksums(folder)
+    return folder
 
 
 def make_project(folder: Path, tones: Path) -> Project:

@@ -35,6 +35,7 @@ def test_help_lists_every_verb_in_one_line_and_imports_nothing_heavy() -> None:
             "stress",
             "sweep",
             "export",
+            "push",
             "predict",
             "app",
         ]

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import sysconfig
-import venv
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -19,56 +13,25 @@ import yaml
 from lightning_emorec import __version__
 from lightning_emorec.__main__ import main
 from lightning_emorec.commands.sweep.file import read_sweep
+from tests.cli.installed import ROOT, Installed, build_wheel, install
 from tests.conftest import CONFIGS
-
-ROOT = CONFIGS.parent
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A wheel, and an environment that it was installed into.
-
-    Attributes:
-        wheel: The file.
-        bin: Folder of the environment's programs.
-    """
-
-    wheel: Path
-    bin: Path
-
-    def run(self, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        program = str(self.bin / command[0])
-        return subprocess.run(
-            [program, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Built from this tree; torch and the other dependencies come from the environment of the tests."""
-    for needed in ("hatchling", "pip"):
-        if find_spec(needed) is None:
-            pytest.skip(f"the wheel is built by hatchling and installed by pip; {needed} is not installed")
+    """Torch and the other dependencies come from the environment of the tests."""
     folder = tmp_path_factory.mktemp("install")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True)
-    (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", with_pip=False)
-    programs = folder / "venv" / "bin"
-    pip = [sys.executable, "-m", "pip", "--python", str(programs / "python")]
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
-    (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    found = install(build_wheel(folder), folder / "venv")
     # Files with .pth of a folder that is added in this way are not read: an editable install stays out.
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf8")
-    return Installed(wheel, programs)
+    (found.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf8")
+    return found
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_all_configs(installed: Installed) -> None:
     names = set(ZipFile(installed.wheel).namelist())
     source = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.py", "*.html.j2", "py.typed")
+        for pattern in ("*.py", "*.j2", "py.typed")
         for path in (ROOT / "lightning_emorec").rglob(pattern)
     }
     configs = {
