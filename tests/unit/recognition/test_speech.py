@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import os
 import subprocess
 import sys
 import tracemalloc
@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
+import torch
 
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.recognition.speech import (
@@ -21,9 +24,6 @@ from lightning_emorec.recognition.speech import (
     speech_weights,
 )
 from tests.unit.recognition.loud import Loud, frames
-
-SHARED = Path(os.environ.get("EMOREC_RECORDINGS", Path(__file__).parents[4] / "shared/data"))
-"""Folder of real recordings."""
 
 
 def spans_of(signal: Samples, model: SpeechModel, size: int = 4000) -> list[Span]:
@@ -77,13 +77,10 @@ def test_what_runs_and_what_is_settled_hold_when_the_span_is_over() -> None:
         assert not coming or coming[0].start >= detector.settled
 
 
-def recording() -> Samples:
+def recording(data: Path) -> Samples:
     """Clips of actors with silence and noise between."""
-    soundfile, soxr = pytest.importorskip("soundfile"), pytest.importorskip("soxr")
-    paths = sorted((SHARED / "ravdess_original_48k").rglob("*.wav"))[:8]
-    paths += sorted((SHARED / "ravdess16k").glob("Actor_0*/*"))[::9][:20]
-    if not paths:
-        pytest.skip(f"no ravdess_original_48k or ravdess16k in {SHARED}, the folder of EMOREC_RECORDINGS")
+    paths = sorted((data / "ravdess_original_48k").rglob("*.wav"))[:8]
+    paths += sorted((data / "ravdess16k").glob("Actor_0*/*"))[::9][:20]
     rng = np.random.default_rng(1)
     parts = []
     for number, path in enumerate(paths):
@@ -95,12 +92,11 @@ def recording() -> Samples:
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".jit"])
-def test_silero_itself_finds_the_same_spans(suffix: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_silero_itself_finds_the_same_spans(suffix: str, shared: Path) -> None:
     threads = torch.get_num_threads()
-    silero = pytest.importorskip("silero_vad")  # sets torch to one thread
+    silero = importlib.import_module("silero_vad")  # sets torch to one thread
     torch.set_num_threads(threads)
-    signal = recording()
+    signal = recording(shared / "data")
     theirs = silero.get_speech_timestamps(torch.from_numpy(signal), silero.load_silero_vad())
     model = load_speech_model(speech_weights(onnx=suffix == ".onnx"))
     ours = spans_of(signal, model)
