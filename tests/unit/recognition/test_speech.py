@@ -105,23 +105,20 @@ def test_silero_itself_finds_the_same_spans(suffix: str, shared: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 511, 512, 8192, 10**9])
-def test_the_size_of_blocks_changes_nothing(size: int) -> None:
-    pytest.importorskip("silero_vad")
-    signal = recording()[: 20 * RATE_HZ]
+def test_the_size_of_blocks_changes_nothing(size: int, shared: Path) -> None:
+    signal = recording(shared / "data")[: 20 * RATE_HZ]
     model = load_speech_model()
     assert spans_of(signal, model, size) == spans_of(signal, model, 4000) != []
 
 
-def test_samples_that_are_not_finite_do_not_end_the_search() -> None:
-    pytest.importorskip("silero_vad")
-    signal, model = recording()[: 20 * RATE_HZ], load_speech_model()
+def test_samples_that_are_not_finite_do_not_end_the_search(shared: Path) -> None:
+    signal, model = recording(shared / "data")[: 20 * RATE_HZ], load_speech_model()
     spoilt = np.concatenate([np.array([np.nan, np.inf], np.float32), signal])
     assert len(spans_of(spoilt, model)) == len(spans_of(signal, model))
 
 
-def test_streams_that_share_a_model_do_not_mix() -> None:
-    pytest.importorskip("silero_vad")
-    signal, model = recording()[: 20 * RATE_HZ], load_speech_model()
+def test_streams_that_share_a_model_do_not_mix(shared: Path) -> None:
+    signal, model = recording(shared / "data")[: 20 * RATE_HZ], load_speech_model()
     first, second = SpeechDetector(model), SpeechDetector(model)
     found: list[list[Span]] = [[], []]
     for at in range(0, len(signal), 8192):
@@ -130,7 +127,7 @@ def test_streams_that_share_a_model_do_not_mix() -> None:
     assert found[0] + first.close() == spans_of(signal, model)
 
 
-def test_memory_does_not_grow_with_the_recording() -> None:
+def test_memory_does_not_grow_with_the_recording(shared / "data") -> None:
     detector, block = SpeechDetector(Loud()), np.ones(1600, np.float32)
     tracemalloc.start()
     try:
@@ -144,7 +141,7 @@ def test_memory_does_not_grow_with_the_recording() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UnavailableError, match=r"silero-vad.*pip install 'lightning-emorec\[predict\]'"):
+    with pytest.raises(UnavailableError, match=r"silero-vad.*pip install silero-vad"):
         load_speech_model()
 
 
@@ -154,15 +151,11 @@ def test_a_copy_of_the_weights_must_be_one(tmp_path: Path) -> None:
 
 
 def test_another_network_of_silero_is_refused() -> None:
-    pytest.importorskip("silero_vad")
-    pytest.importorskip("onnxruntime")
     with pytest.raises(EmorecError, match=r"found .*silero_vad\.onnx with the inputs input, sr, state"):
         load_speech_model(speech_weights(onnx=True).with_name("silero_vad.onnx"))
 
 
 def test_neither_module_nor_onnx_model_brings_torch() -> None:
-    pytest.importorskip("silero_vad")
-    pytest.importorskip("onnxruntime")
     code = (
         "import sys; from lightning_emorec.recognition import speech, windows\n"
         "speech.load_speech_model(); print('torch' in sys.modules, 'silero_vad' in sys.modules)"
