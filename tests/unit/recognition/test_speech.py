@@ -127,7 +127,7 @@ def test_streams_that_share_a_model_do_not_mix(shared: Path) -> None:
     assert found[0] + first.close() == spans_of(signal, model)
 
 
-def test_memory_does_not_grow_with_the_recording(shared / "data") -> None:
+def test_memory_does_not_grow_with_the_recording() -> None:
     detector, block = SpeechDetector(Loud()), np.ones(1600, np.float32)
     tracemalloc.start()
     try:
