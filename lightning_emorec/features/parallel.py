@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
-from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import distributed
 
 from lightning_emorec.audio import AudioStore, sounds_of
 from lightning_emorec.types import Clip
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
 Sound = NDArray[np.float32]
 

@@ -79,14 +79,16 @@ def balanced(folds: list[list[str]], classes: Classes, sexes: Mapping[str, str])
     return dealt
 
 
-def check_val_actors(val_actors: ValActors) -> None:
-    """Refuse what is neither a number of actors nor a share.
+def checked_val_actors(val_actors: ValActors) -> ValActors:
+    """A number of actors or a share; a number that a parser made a float of is one again.
 
     Raises:
         EmorecError: A number below 1, or a share that is not between 0 and 1.
     """
-    if val_actors is None or (val_actors >= 1 if isinstance(val_actors, int) else 0 < val_actors < 1):
-        return
+    if val_actors is not None and float(val_actors).is_integer() and val_actors >= 1:
+        return int(val_actors)
+    if val_actors is None or 0 < val_actors < 1:
+        return val_actors
     expected = "at least 1 validation actor, or a share of the actors between 0 and 1"
     raise EmorecError(expected, str(val_actors), "set data.split.init_args.val_actors")
 

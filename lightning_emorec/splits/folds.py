@@ -14,7 +14,7 @@ from lightning_emorec.splits.balance import (
     Classes,
     ValActors,
     balanced,
-    check_val_actors,
+    checked_val_actors,
     classes_in,
     speakers_of_each,
     validating,
@@ -69,10 +69,10 @@ class Folds(Split):
         if scheme not in TEST_ACTORS:
             expected = f"one of the schemes {', '.join(TEST_ACTORS)}"
             raise EmorecError(expected, repr(scheme), "set data.split.init_args.scheme")
-        _check_numbers(fold, len(TEST_ACTORS[scheme]), val_actors)
+        _check_fold(fold, len(TEST_ACTORS[scheme]))
         self.scheme: Scheme = scheme
         self.fold = fold
-        self.val_actors = val_actors
+        self.val_actors = checked_val_actors(val_actors)
 
     def actors(self, clips: Sequence[Clip]) -> dict[Part, list[str]]:
         """Choose by the scheme.
@@ -109,10 +109,10 @@ class KFold(Split):
     def __init__(self, folds: int, fold: int, val_actors: ValActors = None, seed: int = 0) -> None:
         if folds < 2:
             raise EmorecError("at least 2 folds", str(folds), "set data.split.init_args.folds")
-        _check_numbers(fold, folds, val_actors)
+        _check_fold(fold, folds)
         self.folds = folds
         self.fold = fold
-        self.val_actors = val_actors
+        self.val_actors = checked_val_actors(val_actors)
         self.seed = seed
 
     def actors(self, clips: Sequence[Clip]) -> dict[Part, list[str]]:
@@ -134,10 +134,9 @@ class KFold(Split):
         return test_on(dealt, self.fold, self.val_actors, clips, sexes)
 
 
-def _check_numbers(fold: int, folds: int, val_actors: ValActors) -> None:
+def _check_fold(fold: int, folds: int) -> None:
     if not 0 <= fold < folds:
         raise EmorecError(f"a fold in 0..{folds - 1}", str(fold), "set data.split.init_args.fold")
-    check_val_actors(val_actors)
 
 
 def _warn_of_rare(classes: Classes, folds: int) -> None:

