@@ -91,10 +91,9 @@ class Pool:
 
     def _resume(self, slot: _Slot) -> None:
         try:
-            slot.child = next(slot.work)
-            return
-        except StopIteration:
-            pass
+            slot.child = next(slot.work, None)
+            if slot.child is not None:
+                return
         except Exception as error:
             self._error = self._error or error
         self._running.remove(slot)

@@ -83,6 +83,7 @@ class Labelling:
         self.rank, self.world = rank_and_world()
         self.journal = Journal(place.journal, self.rank)
         self.failed: dict[str, str] = {}
+        self._digests: dict[Source, str] = {}  # a file is read once for this, however often it is asked for
 
     def run(self) -> dict[str, str]:
         """Label what has not been labelled.
@@ -127,11 +128,13 @@ class Labelling:
         return [replace(segment, probabilities=_top(segment.probabilities, self.top_k)) for segment in told]
 
     def _digest(self, source: Source) -> str:
-        try:
-            content = source.digest
-        except EmorecError:  # it is named when it is to be read
-            content = f"unreadable {source.name}"
-        return short_hash([self.recognizer.digest, content, source.name])
+        if source not in self._digests:
+            try:
+                content = source.digest
+            except EmorecError:  # it is named when it is to be read
+                content = f"unreadable {source.name}"
+            self._digests[source] = short_hash([self.recognizer.digest, content, source.name])
+        return self._digests[source]
 
     def _writer(self, stream: TextIO) -> Writer:
         model, options = self.recognizer.model, self.recognizer.options

@@ -40,5 +40,8 @@ class Options:
         if self.step_s > self.window_s:
             found = f"{self.step_s} above {self.window_s}"
             raise EmorecError("step_s up to window_s", found, "set a smaller --step_s")
+        if self.min_s > self.window_s:
+            found = f"{self.min_s} above {self.window_s}"
+            raise EmorecError("min_s up to window_s", found, "set a smaller --min_s")
         if not 0 < self.coverage < 1:
             raise EmorecError("a coverage between 0 and 1", f"{self.coverage}", "set --coverage, as 0.9")

@@ -14,6 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from lightning_emorec import __version__
 from lightning_emorec.audio import Recording as AudioRecording
 from lightning_emorec.audio import as_stored, decode, mono_blocks, open_recording
 from lightning_emorec.audio.decode import SILENCE_PEAK
@@ -101,8 +102,8 @@ class Recognizer:
 
     @property
     def digest(self) -> str:
-        """Of the model and of the options: with that of a recording, it settles a result."""
-        return short_hash([self.model.digest, self.model.reads_text, asdict(self.options)])
+        """Of this version, the model and the options: with that of a recording, it settles a result."""
+        return short_hash([__version__, self.model.digest, self.model.reads_text, asdict(self.options)])
 
     @property
     def notes(self) -> list[str]:
@@ -220,8 +221,9 @@ class Recognizer:
             texts = [said.between(window.start, window.end) for window in windows]
             samples = [self._at_rate(window.samples) for window in windows]
             wanted = embeddings is not None
-            found = judgements(self.model, options, samples, texts, content, wanted) if windows else []
-            answers = iter(found)
+            answers = iter(
+                judgements(self.model, options, samples, texts, content, wanted) if windows else []
+            )
             for event in events:
                 if isinstance(event, Window):
                     last = next(answers)

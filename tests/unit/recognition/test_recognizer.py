@@ -149,6 +149,7 @@ def test_an_unknown_task_is_refused() -> None:
     [
         ({"step_s": 5.0}, "step_s up to window_s"),
         ({"window_s": 0.0}, "positive window_s"),
+        ({"min_s": 5.0}, "min_s up to window_s"),
         ({"coverage": 1.0}, "coverage between 0 and 1"),
     ],
 )
