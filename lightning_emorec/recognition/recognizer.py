@@ -27,7 +27,7 @@ from lightning_emorec.recognition.model import RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source, as_file, content_of, duration_of
+from lightning_emorec.recognition.sources import Source, as_file, content_of, cut, duration_of
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -173,14 +173,14 @@ class Recognizer:
     ) -> Iterator[Segment]:
         """Label one channel: whole, or in segments if it is long."""
         begun: list[Waveform] = []
-        blocks = _cut(_blocks(source, recording), source, RATE_HZ)
+        blocks = cut(_blocks(source, recording), source, RATE_HZ)
         for block in blocks:
             begun.append(block)
             if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
                 yield from self._segments(source, speaker, chain(begun, blocks), embeddings)
                 return
         if self.model.rate_hz != RATE_HZ:
-            begun = list(_cut(mono_blocks(recording, self.model.rate_hz), source, self.model.rate_hz))
+            begun = list(cut(mono_blocks(recording, self.model.rate_hz), source, self.model.rate_hz))
         if not begun:
             found = f"none of {source.name} between {source.start or 0:g} s and {source.end} s"
             raise EmorecError("samples to judge", found, "correct start and end")
@@ -287,16 +287,3 @@ def _blocks(source: Source, recording: AudioRecording) -> Iterator[Waveform]:
 @lru_cache(maxsize=1)
 def _decoded(path: Path, mtime_ns: int, channel: int | None) -> Waveform:  # noqa: ARG001 - the time is part of the key
     return decode(path, RATE_HZ, channel)
-
-
-def _cut(blocks: Iterator[Waveform], source: Source, rate_hz: int) -> Iterator[Waveform]:
-    """The samples between a source's start and end; reading stops at its end."""
-    at, first = 0, round((source.start or 0.0) * rate_hz)
-    last = None if source.end is None else round(source.end * rate_hz)
-    for block in blocks:
-        kept = block[max(0, first - at) : None if last is None else max(0, last - at)]
-        at += len(block)
-        if len(kept):
-            yield kept
-        if last is not None and at >= last:
-            return

@@ -187,3 +187,16 @@ def as_file(samples: NDArray[np.floating[Any]], rate_hz: int | None) -> BytesIO:
     soundfile.write(file, samples, rate_hz, format="WAV", subtype="FLOAT")
     file.seek(0)
     return file
+
+
+def cut(blocks: Iterator[NDArray[np.float32]], source: Source, rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """The samples between a source's start and end; reading stops at its end."""
+    at, first = 0, round((source.start or 0.0) * rate_hz)
+    last = None if source.end is None else round(source.end * rate_hz)
+    for block in blocks:
+        kept = block[max(0, first - at) : None if last is None else max(0, last - at)]
+        at += len(block)
+        if len(kept):
+            yield kept
+        if last is not None and at >= last:
+            return
