@@ -28,6 +28,7 @@ from lightning_emorec.features.whisper_context import (
     log_mel,
 )
 from lightning_emorec.features.whisper_weights import WhisperWeights
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
@@ -141,9 +142,13 @@ class WhisperStateStatistics(WhisperStates):
         self.views = views
 
     def options(self) -> Options:
-        """Weights, context, cleaning, trimming, views and statistics."""
-        recipe = RECIPE if self.views > 1 else None
-        return {**super().options(), "views": self.views, "recipe": recipe, "statistics": _STATISTICS}
+        """Weights, context, cleaning, trimming and views."""
+        return {**super().options(), "views": self.views, "recipe": RECIPE if self.views > 1 else None}
+
+    @property
+    def stored_as(self) -> str:
+        """Another name than the key, which has been the same since mean and deviation of the layers were all."""
+        return f"{self.name}-{short_hash({**self.options(), 'statistics': _STATISTICS}, digits=12)}"
 
     def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
         views = (view_of(sound, number, digest, RATE_HZ) for number in range(self.views))

@@ -16,6 +16,7 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import WhisperStateFrames, WhisperStateStatistics
 from lightning_emorec.features.test_time_views import view_of
 from lightning_emorec.features.whisper_states import WhisperStates, statistics_of
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
 from tests.tiny_whisper import save_whisper
 
@@ -189,6 +190,15 @@ def test_the_key_follows_what_changes_the_states(model: str, tmp_path: Path) -> 
     frames = [{}, {"layers": [1]}, {"layers": [2]}, {"step": 3}]
     keys |= {WhisperStateFrames(model, **other).key for other in frames}  # type: ignore[arg-type]
     assert len(keys) == 9
+
+
+def test_values_are_kept_apart_from_those_of_versions_with_fewer_statistics(model: str) -> None:
+    feature = WhisperStateStatistics(model, views=2)
+    assert (
+        feature.key == f"whisper-statistics-{short_hash(feature.options(), digits=12)}"
+    )  # in old checkpoints
+    assert feature.stored_as != feature.key
+    assert feature.stored_as != WhisperStateStatistics(model, views=3).stored_as
 
 
 @pytest.mark.parametrize(
