@@ -79,14 +79,14 @@ class Screening:
 
 def main(
     corpus: Corpus,
-    actors: list[str] | None = None,
+    actors: list[int | str] | None = None,
     whisper: list[str] | None = None,
     views: int = 4,
     folds: int = 4,
 ) -> None:
     """Print the table: of these actors' clips (null: everyone's), parted into so many folds of actors."""
     corpus.prepare()
-    clips = [clip for clip in corpus.clips() if actors is None or clip.actor.lstrip("0") in actors]
+    clips = [clip for clip in corpus.clips() if actors is None or clip.actor in map(str, actors)]
     task, cache = next(iter(corpus.tasks)), default_cache_folder()
     features = WhisperStatistics.features_of({"whisper": whisper, "views": views})
     reader = FeatureReader(FeatureCache(cache), features, AudioStore(cache, 16000))
