@@ -8,7 +8,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
@@ -24,10 +23,8 @@ def choose_c(
 ) -> float:
     """Inverse strength of a multinomial logistic regression's ridge that suits actors who were left out.
 
-    A clip is judged by the mean of its views' log-probabilities.
-
     Args:
-        rows: (clips, views, size), standardised.
+        rows: (clips, size), standardised.
         labels: (clips,) class indices, all labelled.
         actors: (clips,) who speaks.
         folds: Groups of actors that are left out in turn; no more than there are actors.
@@ -36,17 +33,16 @@ def choose_c(
         That of `GRID` with the lowest negative log-likelihood of the clips left out; `OTHERWISE` where fewer than two
         actors, or two classes, are left to learn from.
     """
-    clips, views, size = rows.shape
     folds = min(folds, len(set(actors)))
     if folds < 2:
         return OTHERWISE
-    short = _shortened(rows.reshape(clips * views, size)).reshape(clips, views, -1)
+    short = _shortened(rows)
     parts = GroupKFold(folds).split(labels, groups=actors)
     left_out = [_LeftOut(short, labels, learned, judged) for learned, judged in parts]
     left_out = [one for one in left_out if len(one.classes) > 1 and len(one.truth)]
     best, lowest = OTHERWISE, np.inf
     for c in GRID if left_out else ():
-        loss = sum(one.loss(c / views) for one in left_out)
+        loss = sum(one.loss(c) for one in left_out)
         if loss > lowest:  # it has one minimum, and weaker ridges take the longest
             break
         best, lowest = c, loss
@@ -66,15 +62,13 @@ class _LeftOut:
         self.classes = np.unique(labels[learned])
         judged = judged[np.isin(labels[judged], self.classes)]
         self.truth = np.searchsorted(self.classes, labels[judged])
-        self.learned, self.judged = (rows[some].reshape(-1, rows.shape[2]) for some in (learned, judged))
-        self.wanted = np.repeat(labels[learned], rows.shape[1])
+        self.learned, self.judged, self.wanted = rows[learned], rows[judged], labels[learned]
         self.regression = LogisticRegression(warm_start=True, max_iter=1000)
 
     def loss(self, c: float) -> float:
         """Negative log-likelihood of the judged clips."""
-        made = self.regression.set_params(C=c).fit(self.learned, self.wanted).predict_log_proba(self.judged)
-        rows = made.reshape(len(self.truth), -1, len(self.classes)).mean(axis=1)
-        return -float(log_softmax(rows, axis=1)[np.arange(len(rows)), self.truth].sum())
+        log_p = self.regression.set_params(C=c).fit(self.learned, self.wanted).predict_log_proba(self.judged)
+        return -float(log_p[np.arange(len(self.truth)), self.truth].sum())
 
 
 def _shortened(rows: NDArray[np.float64]) -> NDArray[np.float32]:
