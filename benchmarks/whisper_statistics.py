@@ -4,7 +4,7 @@ r"""Compares what `WhisperStatistics` can take of a clip, by leaving groups of a
         --actors "[2, 3, 4, 7, 11, 13, 14, 16, 18, 20, 23, 24]"
 
 The first task counts. Differences are to the first row, by actor, with their standard error. With several Whisper
-models the last row is made of each of them, and of all side by side.
+models the row of quantiles is made of each of them, and of all side by side.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "c chosen": PLAIN | {"c": None},
     "convolutions, c .003": PLAIN | {"convolutions": True},
     "convolutions, c chosen": PLAIN | {"convolutions": True, "c": None},
+    "quantiles, c .003": PLAIN | {"quantiles": True},
     "quantiles, c chosen": PLAIN | {"quantiles": True, "c": None},
     "both, c .003": PLAIN | {"convolutions": True, "quantiles": True},
     "both, c chosen": {"convolutions": True, "quantiles": True, "c": None},
@@ -96,7 +97,7 @@ def main(
     made = {name: options | {"whisper": whisper} for name, options in ROWS.items()}
     if whisper and len(whisper) > 1:
         sets = [*([one] for one in whisper), whisper]
-        made = {" and ".join(some): ROWS["both, c chosen"] | {"whisper": some} for some in sets}
+        made = {" and ".join(some): ROWS["quantiles, c chosen"] | {"whisper": some} for some in sets}
     print(HEAD)
     first = None
     for name, options in made.items():

@@ -34,7 +34,7 @@ class WhisperStatistics(PerTaskBranch):
     """Statistics over time of Whisper's states, standardised, into a multinomial logistic regression.
 
     Each task is solved by itself, on every view of every training clip. A clip is judged by all its views: their
-    log-probabilities are averaged. Of each layer there are mean and deviation.
+    log-probabilities are averaged. Of each layer there are mean, deviation and quantiles.
 
     Args:
         tasks: Task name -> class names.
@@ -47,7 +47,7 @@ class WhisperStatistics(PerTaskBranch):
         layers: Layers of the encoder, counted from 1; null takes all.
         c: Inverse regularisation strength; null chooses it for each task, by leaving training actors out in turn.
         convolutions: Also take the states below the first layer.
-        quantiles: Also take three quantiles of each state over the frames: 10, 50 and 90 %.
+        quantiles: Take three quantiles of each state over the frames, 10, 50 and 90 %, beside mean and deviation.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class WhisperStatistics(PerTaskBranch):
         views: int = 4,
         trim_db: float | None = 30.0,
         layers: list[int] | None = None,
-        c: float | None = 3e-3,
+        c: float | None = None,
         convolutions: bool = False,
-        quantiles: bool = False,
+        quantiles: bool = True,
     ) -> None:
         super().__init__(tasks)
         if c is not None:
