@@ -178,7 +178,9 @@ def test_an_unknown_language_is_told(script: Script) -> None:
 
 
 def test_another_language_needs_a_model_that_knows_it(script: Script) -> None:
-    with pytest.raises(EmorecError, match=r"a multilingual Whisper.*language: pl; found .*knows only English"):
+    with pytest.raises(
+        EmorecError, match=r"a multilingual Whisper.*language: pl; found .*knows only English"
+    ):
         WhisperTranscript(str(script(SURE)), language="pl").check_available()
     with pytest.raises(EmorecError, match=r"found tiny\.en, which knows only English"):
         WhisperTranscript("tiny.en", language="pl").check_available()
