@@ -145,4 +145,5 @@ def _is_downloaded(url: str) -> bool:
 
 def _download_folder() -> Path:
     """Where the library keeps what it downloads."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
+    usual = os.environ.get("XDG_CACHE_HOME")
+    return (Path.home() / ".cache" if usual is None else Path(usual)) / "whisper"
