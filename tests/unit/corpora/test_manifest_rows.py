@@ -96,7 +96,7 @@ def test_speakers_that_differ_in_case_stay_two_with_one_warning(
     assert "'Anna' = 'anna'" in caplog.text
 
 
-NOBODY = ["nan", "NaN", "Unknown", "-1", "none", "n/a", "NA", ""]
+NOBODY = ["nan", "NaN", "Unknown", "-1", "none", "n/a", "NA", "<NA>", "unk", "-", ""]
 
 
 def test_clips_without_a_speaker_are_refused_and_counted(tmp_path: Path) -> None:
