@@ -265,3 +265,16 @@ def test_what_was_read_is_noted(tmp_path: Path) -> None:
     assert note.peak == np.abs(kept).max()
     assert not note.silent
     assert not note.short
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff"])
+@pytest.mark.parametrize("with_pyav", [True, False])
+def test_a_tag_before_other_files_than_mp3s_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_pyav: bool
+) -> None:
+    if not with_pyav:
+        without_pyav(monkeypatch)
+    soundfile.write(tmp_path / name, voice(rate_hz=16_000), 16_000)
+    tagged = tmp_path / f"tagged_{name}"
+    tagged.write_bytes(id3(300) + (tmp_path / name).read_bytes())
+    np.testing.assert_array_equal(decode(tagged, 16_000), decode(tmp_path / name, 16_000))
