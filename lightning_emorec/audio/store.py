@@ -28,10 +28,9 @@ from lightning_emorec.audio.parallel import run_threads
 from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
 from lightning_emorec.audio.stretch import FileOrStretch, Stretch, file_of, files_of
 from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
+from lightning_emorec.user_caches import CACHE_VARIABLE
 
 logger = logging.getLogger(__name__)
-
-CACHE_VARIABLE = "EMOREC_CACHE"
 
 JUDGED_BY = 50
 """Files whose durations stand for all when the space that is lacking is estimated."""

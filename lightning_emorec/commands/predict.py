@@ -46,7 +46,7 @@ def predict(
     top_k: int | None = None,
     text: str | None = None,
     no_text: bool = False,
-    channel: int | Literal["each"] | None = None,
+    channel: int | Literal["each", "mix"] | None = None,
     embeddings: str | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -82,7 +82,8 @@ def predict(
         top_k: Tell only so many of the most probable emotions; branches and further tasks keep all.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
-        channel: Take this one, counted from 0, or each as a speaker; by default channels are mixed.
+        channel: Take this one, counted from 0, each as a speaker, or their mix; by default what the model was trained
+            on: one channel, as --data.channel of fit chose it, or the mix.
         embeddings: An .npz file for the embeddings of each segment, by a checkpoint; an export has none.
         device: Such as cpu or cuda:0, for a checkpoint; by default a GPU where there is one.
         threads: That the model computes with.

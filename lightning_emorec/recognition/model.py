@@ -49,6 +49,7 @@ class RecognitionModel(ABC):
         transcribes: Whether it can find out by itself what is said.
         embeds: Whether it has embeddings.
         synthetic: Whether it was trained on generated voices only.
+        channel: Of recordings with several, the one that it was trained on; None means a mix.
         speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
 
@@ -63,6 +64,7 @@ class RecognitionModel(ABC):
     transcribes: bool
     embeds: bool = True
     synthetic: bool
+    channel: int | None = None
     speech_weights: Path | None = None
 
     @abstractmethod

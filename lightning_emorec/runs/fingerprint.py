@@ -81,7 +81,11 @@ def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) ->
 def _by_content(value: Any) -> Any:
     """Replace paths of files and folders (weights, word vectors, checkpoints) by digests of their content."""
     if isinstance(value, Mapping):
-        return {key: _by_content(inner) for key, inner in value.items()}
+        return {
+            key: _by_content(inner)
+            for key, inner in value.items()
+            if (key, inner) != ("language", "en")  # as before it could be chosen
+        }
     if isinstance(value, list):
         return [_by_content(inner) for inner in value]
     if not isinstance(value, str) or not value:
