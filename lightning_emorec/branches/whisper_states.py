@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lightning_emorec.branches.adaptation import Adapt, SpeakerReadout
 from lightning_emorec.branches.calibrated import calibrate
 from lightning_emorec.branches.checks import check_above_zero, check_at_least
 from lightning_emorec.branches.closed_form import PerTaskBranch
@@ -18,6 +19,7 @@ from lightning_emorec.branches.mixed_states import MixedStatesBranch
 from lightning_emorec.branches.readout import LinearReadout
 from lightning_emorec.features import Feature, WhisperStateFrames, WhisperStateStatistics
 from lightning_emorec.features.whisper_states import check_layers, chosen_layers
+from lightning_emorec.speaker_scores import SpeakerScores
 from lightning_emorec.training_data import LabelledClips, TrainingData
 from lightning_emorec.types import Batch, Logits, Tasks
 
@@ -40,6 +42,8 @@ class WhisperStatistics(PerTaskBranch):
             null counts all.
         layers: Layers of the encoder, counted from 1; null takes all.
         c: Inverse regularisation strength.
+        adapt: `speaker` solves once more on rows from which the mean of their speaker is taken away, so that the branch
+            can be adapted to a speaker by unlabelled clips; what it gives without such clips is the same.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class WhisperStatistics(PerTaskBranch):
         trim_db: float | None = 30.0,
         layers: list[int] | None = None,
         c: float = 3e-3,
+        adapt: Adapt = "none",
     ) -> None:
         super().__init__(tasks)
         check_above_zero(c=c)
@@ -59,6 +64,7 @@ class WhisperStatistics(PerTaskBranch):
         self.layers = layers
         self.c = c
         self.readout = LinearReadout(tasks)
+        self.adapted = SpeakerReadout(tasks) if adapt == "speaker" else None
 
     @classmethod
     def features_of(cls, init_args: Mapping[str, Any]) -> list[Feature]:
@@ -94,6 +100,18 @@ class WhisperStatistics(PerTaskBranch):
     def take(self, rows: NDArray[np.float64], solved: dict[str, Solution]) -> None:
         """Keep weights and biases."""
         self.readout.learn(solved)
+
+    def learn_speakers(self, rows: NDArray[np.float64], training: TrainingData) -> None:
+        """Solve on adapted rows."""
+        if self.adapted is not None:
+            self.adapted.learn(rows, training, self.readout, self.solve_task)
+
+    def speaker_scores(self, batch: Batch, logits: Logits) -> dict[str, SpeakerScores]:
+        """Scores of every view by both solutions."""
+        if self.adapted is None:
+            return {}
+        standard = self.readout.standardiser(self._rows(**self.inputs(batch)))
+        return self.adapted.scores(standard, self.readout, logits)
 
     def _rows(self, statistics: Tensor) -> Tensor:
         """(batch, views, size) from (batch, views, layers, 2 * width)."""

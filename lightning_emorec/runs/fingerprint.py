@@ -50,7 +50,7 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     began_from = config.get("ckpt_path")
     return short_hash(
         {
-            "model": _by_content(config["model"]),
+            "model": _by_content(_unadapted_as_before(config["model"])),
             "data": {
                 key: value
                 for key, value in config["data"].items()
@@ -76,6 +76,12 @@ def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) ->
     model = config["model"]
     with_prints = {**model, "init_args": {**model["init_args"], "branches": dict(prints)}}
     return fingerprint({**config, "model": with_prints}, clips, [])
+
+
+def _unadapted_as_before(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's config without `adapt: none`, as it was before there was a choice."""
+    given = model.get("init_args", {}).items()
+    return {**model, "init_args": {key: value for key, value in given if (key, value) != ("adapt", "none")}}
 
 
 def _by_content(value: Any) -> Any:
