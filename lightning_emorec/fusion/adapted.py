@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from lightning_emorec.fusion.fitted_rules import FittedRules
 from lightning_emorec.fusion.founding import found_confidence, out_of_actor
 from lightning_emorec.fusion.known_clips import Known, adapted_part, clips_of_speakers, draw_others
 from lightning_emorec.fusion.rule import log_probabilities
-from lightning_emorec.part_logits import OWN, PartLogits
+from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.speaker_scores import (
     SpeakerScores,
     mean_by_label,
@@ -33,7 +34,7 @@ Scores = dict[str, dict[str, SpeakerScores]]
 """Branch -> task -> scores of its clips."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AdaptedMode:
     """A model as it is with so many known clips of a speaker.
 
@@ -51,21 +52,22 @@ class AdaptedMode:
     rule: str
     actors: Mapping[str, str]
 
+    @cache  # noqa: B019 - there are as many as modes and tasks
     def confidence(self, task: str) -> Confidence | None:
         """How far the probabilities of a task go; None where there is one validation actor only."""
         if self.fitted is None:
-            part: PartLogits | None = self.parts[OWN]
+            part: PartLogits | None = next(iter(self.parts.values()))
         else:
             part = out_of_actor(self.fitted, self.rule, self.parts, self.actors)
         return None if part is None else found_confidence(part, task, self.actors)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpeakerAdaptation:
     """What adapts a model to speakers, by its validation logits; a mode is solved when it is first asked for.
 
     Attributes:
-        parts: Branch -> its unadapted validation logits; of a single model, `OWN` -> its; empty where none are kept.
+        parts: Branch -> its unadapted validation logits; of a single model, its name -> its; empty where none are kept.
         actors: Validation clip -> actor.
         fitted: The rules of the unadapted fusion; None of a single model.
         rule: Name of the one that fuses.
@@ -75,7 +77,6 @@ class SpeakerAdaptation:
     actors: Mapping[str, str]
     fitted: FittedRules | None = None
     rule: str = ""
-    _modes: dict[int, AdaptedMode] = field(default_factory=dict, compare=False)
 
     @cached_property
     def grid(self) -> list[int]:
@@ -89,10 +90,7 @@ class SpeakerAdaptation:
         fitting = [k for k in self.grid if k <= known]
         if not fitting:
             return None
-        clips = fitting[-1]
-        if clips not in self._modes:
-            self._modes[clips] = self._solved(clips)
-        return self._modes[clips]
+        return self._solved(fitting[-1])
 
     def scores(self, parts: Mapping[str, PartLogits]) -> Scores:
         """What adaptation takes of clips of new speakers, from their unadapted logits.
@@ -118,20 +116,33 @@ class SpeakerAdaptation:
         scores = scores or self.scores(parts)
         return {name: adapted_part(part, scores[name], known) for name, part in parts.items()}
 
-    def fused(self, parts: Mapping[str, PartLogits], known: int) -> PartLogits:
-        """Adapted logits of the branches, fused by the rule of the mode; those of a single model as they are."""
+    def fused(self, parts: Mapping[str, PartLogits], counts: Mapping[str, int]) -> PartLogits:
+        """Adapted logits of the branches, fused by the rule of each clip's mode; those of a single model as they are.
+
+        Args:
+            parts: Branch -> its adapted logits.
+            counts: Clip -> how many clips are known; 0 for those that are not named.
+        """
         if self.fitted is None:
-            return parts[OWN]
-        mode = self.mode(known)
-        fitted = self.fitted if mode is None or mode.fitted is None else mode.fitted
-        return fitted.fuse_parts(parts)[self.rule]
+            return next(iter(parts.values()))
+        rules = {clip: self._rules(counts.get(clip, 0)) for part in parts.values() for clip in part.clip_ids}
+        made = {fitted: fitted.fuse_parts(parts)[self.rule] for fitted in dict.fromkeys(rules.values())}
+        whole = next(iter(made.values()))
+        for fitted, part in made.items():
+            rows = [row for row, clip in enumerate(part.clip_ids) if rules[clip] is fitted]
+            for task, logits in part.logits.items():
+                whole.logits[task][rows] = logits[rows]
+        return whole
 
     def fuse(self, logits: Mapping[str, Logits], known: int) -> Logits:
-        """As `fused`, of the logits of the same clips."""
-        if self.fitted is None:
-            return logits[OWN]
+        """As `fused`, of the logits of clips of one speaker, of whom `known` clips are known."""
+        return (
+            next(iter(logits.values())) if self.fitted is None else self._rules(known).fuse(logits, self.rule)
+        )
+
+    def _rules(self, known: int) -> FittedRules:
         mode = self.mode(known)
-        return (self.fitted if mode is None or mode.fitted is None else mode.fitted).fuse(logits, self.rule)
+        return cast(FittedRules, self.fitted if mode is None or mode.fitted is None else mode.fitted)
 
     @cached_property
     def _speakers(self) -> dict[str, list[str]]:
@@ -155,6 +166,7 @@ class SpeakerAdaptation:
         rows = [place[clip] for clip in part.clip_ids]
         return {task: SpeakerScores.join([of[task] for of in found]).rows(rows) for task in found[0]}
 
+    @cache  # noqa: B019 - there are as many as the grid has numbers
     def _solved(self, clips: int) -> AdaptedMode:
         known = draw_others(self._speakers, clips, SEED)
         parts = self.adapted(self.parts, known, self._validation_scores)

@@ -56,6 +56,15 @@ def draw_others(
     return known
 
 
+def numbers_known(known: Known) -> dict[str, int]:
+    """Clip -> how many clips are known when it is judged."""
+    return {
+        clip: int(number)
+        for ids, counts in known.values()
+        for clip, number in zip(ids, counts.sum(dim=1).tolist(), strict=True)
+    }
+
+
 def adapted_part(part: PartLogits, scores: Mapping[str, SpeakerScores], known: Known) -> PartLogits:
     """The logits of a branch, each clip adapted by those that are known of its speaker.
 

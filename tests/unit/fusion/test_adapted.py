@@ -7,7 +7,13 @@ import torch
 
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.fusion import FittedRules, LogLinear, SpeakerAdaptation
-from lightning_emorec.fusion.known_clips import adapted_part, clips_of_speakers, draw_others
+from lightning_emorec.fusion.known_clips import (
+    Known,
+    adapted_part,
+    clips_of_speakers,
+    draw_others,
+    numbers_known,
+)
 from lightning_emorec.part_logits import PartLogits
 
 ACTORS, CLIPS = 8, 24  # four to learn from, four to judge
@@ -35,6 +41,10 @@ def adaptation(parts: dict[str, PartLogits] = VALIDATION) -> SpeakerAdaptation:
     return SpeakerAdaptation(parts, ACTOR_OF, fitted, "log_linear")
 
 
+def fused(made: SpeakerAdaptation, parts: dict[str, PartLogits], known: Known) -> PartLogits:
+    return made.fused(made.adapted(parts, known), numbers_known(known))
+
+
 def accuracy(part: PartLogits) -> float:
     return float((part.logits["emotion"].argmax(dim=1) == part.labels["emotion"]).double().mean())
 
@@ -42,17 +52,17 @@ def accuracy(part: PartLogits) -> float:
 def test_a_fusion_of_branches_without_scores_of_their_own_gains_by_their_logits() -> None:
     made = adaptation()
     known = draw_others(clips_of_speakers(TEST, ACTOR_OF), None, 1)
-    adapted = made.fused(made.adapted(TEST, known), CLIPS - 1)
-    assert accuracy(adapted) > accuracy(made.fused(TEST, 0)) + 0.05
+    assert accuracy(fused(made, TEST, known)) > accuracy(made.fused(TEST, {})) + 0.05
 
 
 def test_without_known_clips_it_is_the_unadapted_fusion() -> None:
     made = adaptation()
     assert made.fitted is not None
     known = draw_others(clips_of_speakers(TEST, ACTOR_OF), 0, 1)
-    fused = made.fused(made.adapted(TEST, known), 0)
     expected = made.fitted.fuse_parts(TEST)["log_linear"]
-    torch.testing.assert_close(fused.logits["emotion"], expected.logits["emotion"], atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        fused(made, TEST, known).logits["emotion"], expected.logits["emotion"], atol=1e-6, rtol=0
+    )
 
 
 def test_the_mode_is_that_of_the_largest_number_in_the_grid_that_is_known() -> None:
@@ -111,8 +121,7 @@ def test_labels_of_the_judged_clips_reach_nothing() -> None:
     planted = {
         name: replace(part, labels={"emotion": part.labels["emotion"] * 0}) for name, part in TEST.items()
     }
-    fused = [made.fused(made.adapted(parts, known), 8).logits["emotion"] for parts in (TEST, planted)]
-    assert torch.equal(*fused)
+    assert torch.equal(*(fused(made, parts, known).logits["emotion"] for parts in (TEST, planted)))
 
 
 def test_draws_are_the_same_for_a_seed_and_never_hold_the_judged_clip() -> None:
@@ -160,3 +169,14 @@ def test_scores_of_a_part_are_kept_with_its_logits() -> None:
     for other in (again, joined):
         for name, values in scores["emotion"].to_state().items():
             torch.testing.assert_close(other.speakers["emotion"].to_state()[name], values)
+
+
+def test_clips_of_which_different_numbers_are_known_are_fused_by_different_rules() -> None:
+    made = adaptation()
+    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), 8, 0)
+    parts, counts = made.adapted(TEST, known), numbers_known(known)
+    some = {clip: number for clip, number in counts.items() if int(clip) % 2}
+    mixed, all_, none = (made.fused(parts, of).logits["emotion"] for of in (some, counts, {}))
+    assert torch.equal(mixed[1::2], all_[1::2])
+    assert torch.equal(mixed[::2], none[::2])
+    assert not torch.equal(all_, none)
