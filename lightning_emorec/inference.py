@@ -215,7 +215,8 @@ def branch_logits(
             for name, branch in branches.items():
                 own = _with_audio(moved) if name in need_audio else moved
                 if own.clip_ids:
-                    collected[name].append(PartLogits(own.clip_ids, branch(own), own.labels))
+                    speakers = branch.speaker_scores(own, logits := branch(own))
+                    collected[name].append(PartLogits(own.clip_ids, logits, own.labels, speakers=speakers))
     return {name: PartLogits.join(parts) for name, parts in collected.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_scores import SpeakerScores
 from lightning_emorec.types import UNLABELLED, Clip, Tasks
 
 OWN = "model"
@@ -43,12 +44,15 @@ class PartLogits:
         labels: Task name -> (clips,) int64, `UNLABELLED` where the clip has no label.
         content: Hash of the clips as they were then (`dataset.content_of`), by which a later run finds out whether the
             logits are still valid; may be empty.
+        speakers: Task name -> what adaptation to a speaker takes of each clip; empty of a model that is not adapted in
+            what it makes its logits from.
     """
 
     clip_ids: list[str]
     logits: dict[str, Tensor]
     labels: dict[str, Tensor]
     content: str = ""
+    speakers: dict[str, SpeakerScores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.logits = {task: values.detach().cpu().float() for task, values in self.logits.items()}
@@ -66,12 +70,16 @@ class PartLogits:
 
     def to_state(self) -> dict[str, Any]:
         """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
-        return {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
+        kept = {name: getattr(self, name) for name in ("clip_ids", "logits", "labels", "content")}
+        if self.speakers:
+            kept["speakers"] = {task: of.to_state() for task, of in self.speakers.items()}
+        return kept
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Self:
         """What `to_state` gave."""
-        return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""))
+        speakers = {task: SpeakerScores.of_state(of) for task, of in state.get("speakers", {}).items()}
+        return cls(state["clip_ids"], state["logits"], state["labels"], state.get("content", ""), speakers)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -100,6 +108,10 @@ class PartLogits:
             ids,
             {task: torch.cat([part.logits[task] for part in parts]) for task in parts[0].logits},
             {task: torch.cat([part.labels[task] for part in parts]) for task in parts[0].labels},
+            speakers={
+                task: SpeakerScores.join([part.speakers[task] for part in parts])
+                for task in parts[0].speakers
+            },
         )
 
     def restricted(self, tasks: Tasks, kept: Tasks) -> PartLogits:
@@ -111,14 +123,16 @@ class PartLogits:
         """
         if tasks == kept:
             return self
-        logits, labels = {}, {}
+        logits, labels, speakers = {}, {}, {}
         for task, classes in kept.items():
             columns = torch.tensor([tasks[task].index(one) for one in classes])
             places = torch.full((len(tasks[task]) + 1,), UNLABELLED)  # the last is of clips without a label
             places[columns] = torch.arange(len(columns))
             logits[task] = self.logits[task][:, columns]
             labels[task] = places[self.labels[task].clamp(min=-1)]
-        return PartLogits(self.clip_ids, logits, labels, self.content)
+            if task in self.speakers:
+                speakers[task] = self.speakers[task].classes(columns)
+        return PartLogits(self.clip_ids, logits, labels, self.content, speakers)
 
     def select(self, clip_ids: Sequence[str]) -> PartLogits:
         """Some of the clips, in the order asked for.
@@ -132,6 +146,7 @@ class PartLogits:
             list(clip_ids),
             {task: logits[rows] for task, logits in self.logits.items()},
             {task: labels[rows] for task, labels in self.labels.items()},
+            speakers={task: of.rows(rows) for task, of in self.speakers.items()},
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.fusion import found_confidence, out_of_actor
+from lightning_emorec.fusion import SpeakerAdaptation, found_confidence, out_of_actor
 from lightning_emorec.inference import TrainedModel
 from lightning_emorec.part_logits import OWN, PartLogits
 
@@ -68,3 +68,13 @@ def confidence_of(
     else:
         part = out_of_actor(model.fusion.fitted, model.fusion.rule_name, model.validation, model.actors)
     return None if part is None else found_confidence(part, task, model.actors)
+
+
+def adaptation_of(trained: TrainedModel) -> SpeakerAdaptation | None:
+    """What adapts a model to speakers, by its validation clips; None where it was not trained with `adapt: speaker`."""
+    if trained.model.hparams.get("adapt", "none") != "speaker":
+        return None
+    fusion = trained.fusion
+    if fusion is None:
+        return SpeakerAdaptation(trained.validation, trained.actors)
+    return SpeakerAdaptation(trained.validation, trained.actors, fusion.fitted, fusion.rule_name)

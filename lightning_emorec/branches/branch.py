@@ -20,6 +20,7 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature
 from lightning_emorec.metrics import score_part
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.speaker_scores import SpeakerScores
 from lightning_emorec.training_data import ModelNeeds, TrainingData
 from lightning_emorec.types import AudioInput, Batch, Logits, Part, Tasks
 
@@ -149,6 +150,15 @@ class Branch(LightningModule, ABC):
         """
         raise EmorecError("a branch that can embed", type(self).__name__, "choose another encoder")
 
+    def speaker_scores(self, batch: Batch, logits: Logits) -> dict[str, SpeakerScores]:
+        """What adaptation to a speaker takes of each clip, by task; nothing of a branch that has no part in it.
+
+        Args:
+            batch: The clips.
+            logits: What the branch gives of them.
+        """
+        return {}
+
     def embed(self, batch: Batch) -> Tensor:
         """(batch, embed_size): `encode` of a batch."""
         return self.encode(**self.inputs(batch))
@@ -200,7 +210,8 @@ class Branch(LightningModule, ABC):
 
     def evaluate(self, batch: Batch, part: Part) -> None:
         """Keep the logits of a batch of a part."""
-        self._collector.add(batch, self(batch))
+        logits = self(batch)
+        self._collector.add(batch, logits, self.speaker_scores(batch, logits))
 
     def finish(self, part: Part) -> PartLogits:
         """The logits of a part, whole, after `evaluate` has seen its every batch."""

@@ -51,6 +51,7 @@ class PerTaskBranch(ClosedFormBranch):
         """Fit every task to the training clips that it labels."""
         rows = self.learn_rows(training)
         self.take(rows, {task: self.solve_task(rows, training.labelled(task)) for task in self.tasks})
+        self.learn_speakers(rows, training)
 
     @abstractmethod
     def learn_rows(self, training: TrainingData) -> Any:
@@ -59,6 +60,9 @@ class PerTaskBranch(ClosedFormBranch):
     @abstractmethod
     def solve_task(self, rows: Any, labelled: LabelledClips) -> Any:
         """The solution of one task."""
+
+    def learn_speakers(self, rows: Any, training: TrainingData) -> None:
+        """Learn, after the solution, how to adapt it to a speaker; a branch without adaptation learns nothing."""
 
     @abstractmethod
     def take(self, rows: Any, solved: dict[str, Any]) -> None:

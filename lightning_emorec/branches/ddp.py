@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -9,6 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, distributed, nn
 
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.speaker_scores import SpeakerScores
 from lightning_emorec.types import Batch, Logits
 
 
@@ -42,12 +44,14 @@ class Collector:
         self._index: list[Tensor] = []
         self._logits: list[Logits] = []
         self._labels: list[dict[str, Tensor]] = []
+        self._speakers: list[dict[str, SpeakerScores]] = []
 
-    def add(self, batch: Batch, logits: Logits) -> None:
-        """Keep one batch."""
+    def add(self, batch: Batch, logits: Logits, speakers: Mapping[str, SpeakerScores] = {}) -> None:
+        """Keep one batch, with what adaptation to a speaker takes of it by task."""
         self._index.append(batch.index.detach())
         self._logits.append({task: rows.detach().float() for task, rows in logits.items()})
         self._labels.append(batch.labels)
+        self._speakers.append(dict(speakers))
 
     def take(self, module: LightningModule, clip_ids: list[str]) -> PartLogits:
         """Everything kept so far on all ranks, each clip once, in the part's order; then forget it.
@@ -60,13 +64,18 @@ class Collector:
         first = _first_occurrences(index)
         kept = index[first]
 
-        def whole(rows: list[dict[str, Tensor]], task: str) -> Tensor:
+        def whole(rows: Sequence[Mapping[str, Tensor]], task: str) -> Tensor:
             return _gather(module, torch.cat([row[task] for row in rows]))[first]
+
+        def whole_speakers(task: str) -> SpeakerScores:
+            states = [batch[task].to_state() for batch in self._speakers]
+            return SpeakerScores.of_state({name: whole(states, name) for name in states[0]})
 
         part = PartLogits(
             clip_ids=[clip_ids[i] for i in kept.tolist()],
             logits={task: whole(self._logits, task) for task in self._logits[0]},
             labels={task: whole(self._labels, task) for task in self._logits[0]},
+            speakers={task: whole_speakers(task) for task in self._speakers[0]},
         )
         self.__init__()  # type: ignore[misc]
         return part

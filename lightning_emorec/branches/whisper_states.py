@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lightning_emorec.branches.adaptation import Adapt, SpeakerReadout
 from lightning_emorec.branches.calibrated import calibrate
 from lightning_emorec.branches.checks import check_above_zero, check_at_least
 from lightning_emorec.branches.closed_form import PerTaskBranch
@@ -21,6 +22,7 @@ from lightning_emorec.branches.strength import choose_c
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, WhisperStateFrames, WhisperStateStatistics
 from lightning_emorec.features.whisper_states import check_layers, chosen_layers
+from lightning_emorec.speaker_scores import SpeakerScores
 from lightning_emorec.training_data import LabelledClips, TrainingData
 from lightning_emorec.types import Batch, Logits, Tasks
 
@@ -48,6 +50,8 @@ class WhisperStatistics(PerTaskBranch):
         c: Inverse regularisation strength; null chooses it for each task, by leaving training actors out in turn.
         convolutions: Also take the states below the first layer.
         quantiles: Take three quantiles of each state over the frames, 10, 50 and 90 %, beside mean and deviation.
+        adapt: `speaker` solves once more on rows from which the mean of their speaker is taken away, so that the branch
+            can be adapted to a speaker by unlabelled clips; what it gives without such clips is the same.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class WhisperStatistics(PerTaskBranch):
         c: float | None = None,
         convolutions: bool = False,
         quantiles: bool = True,
+        adapt: Adapt = "none",
     ) -> None:
         super().__init__(tasks)
         if c is not None:
@@ -75,6 +80,7 @@ class WhisperStatistics(PerTaskBranch):
         self.convolutions = convolutions
         self.quantiles = quantiles
         self.readout = LinearReadout(tasks)
+        self.adapted = SpeakerReadout(tasks) if adapt == "speaker" else None
         self.register_load_state_dict_pre_hook(_complete)  # type: ignore[no-untyped-call]
 
     @classmethod
@@ -136,6 +142,18 @@ class WhisperStatistics(PerTaskBranch):
         if self.c is None:
             chosen = ", ".join(f"{task} {c:g}" for task, c in self.solved_c.items())
             log.info("WhisperStatistics: c chosen by leaving training actors out: %s", chosen)
+
+    def learn_speakers(self, rows: NDArray[np.float64], training: TrainingData) -> None:
+        """Solve on adapted rows."""
+        if self.adapted is not None:
+            self.adapted.learn(rows, training, self.readout, lambda *given: self.solve_task(*given)[0])
+
+    def speaker_scores(self, batch: Batch, logits: Logits) -> dict[str, SpeakerScores]:
+        """Scores of every view by both solutions."""
+        if self.adapted is None:
+            return {}
+        standard = self.readout.standardiser(self.inputs(batch)["rows"])
+        return self.adapted.scores(standard, self.readout, logits)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Which numbers are taken, and the inverse strength of each task, in plain types."""

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from lightning_emorec import __version__
+from lightning_emorec.branches.adaptation import Adapt
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.export.card import Source, read_source, write_card
 from lightning_emorec.export.check import Difference, check_clips, differences, require_equal
@@ -36,6 +37,7 @@ def export(
     int8: bool = False,
     check: bool = True,
     max_loss: float = 0.01,
+    adapt: Adapt = "none",
     runs: Path = Path("runs"),
 ) -> Path:
     """Write a trained model as one ONNX file from a waveform to log-probabilities, with its card and licences.
@@ -49,12 +51,16 @@ def export(
         int8: Put weights into 8 bits, if UAR on validation clips stays.
         check: Compare with PyTorch's answers on generated clips, before the weights are put into 8 bits.
         max_loss: Largest loss of UAR by 8 bits; 1 takes any, measured or not.
+        adapt: An export judges each clip by itself; `speaker` is refused.
         runs: Folder of all runs.
 
     Raises:
-        EmorecError: There is no such run, no branch can be held, the folder holds something else, the check finds a
-            difference, or 8 bits lose more than `max_loss`.
+        EmorecError: An adapted model is asked for, there is no such run, no branch can be held, the folder holds
+            something else, the check finds a difference, or 8 bits lose more than `max_loss`.
     """
+    if adapt != "none":
+        fix = "leave out --adapt, and adapt with `predict --adapt` by the checkpoint"
+        raise EmorecError("--adapt none: an export judges each clip by itself", f"--adapt {adapt}", fix)
     check_packages()
     refuse_other_content(folder)
     trained = with_kept_logits(load_model(find_checkpoint(run, runs)))

@@ -47,6 +47,7 @@ def predict(
     text: str | None = None,
     no_text: bool = False,
     channel: int | Literal["each", "mix"] | None = None,
+    adapt: Literal["none", "speaker", "recording"] = "none",
     embeddings: str | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -84,6 +85,9 @@ def predict(
         no_text: Leave out the branches that read text.
         channel: Take this one, counted from 0, each as a speaker, or their mix; by default what the model was trained
             on: one channel, as --data.channel of fit chose it, or the mix.
+        adapt: Judge each clip knowing the others of its speaker, without labels: those of the same name in the column
+            `speaker` of --list, or all of a recording that has one speaker. Takes two passes, and a model that was
+            trained with `adapt: speaker`.
         embeddings: An .npz file for the embeddings of each segment, by a checkpoint; an export has none.
         device: Such as cpu or cuda:0, for a checkpoint; by default a GPU where there is one.
         threads: That the model computes with.
@@ -116,7 +120,8 @@ def predict(
         _tell_plan(recognizer, sources)
         return
     kept = Embeddings() if embeddings else None
-    labelling = Labelling(recognizer, sources, _place(output, format, sources), per, top_k, kept)
+    place, by = _place(output, format, sources), None if adapt == "none" else adapt
+    labelling = Labelling(recognizer, sources, place, per, top_k, kept, by)
     failed = labelling.run()
     if embeddings and kept is not None:
         kept.save(Path(embeddings))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lightning_emorec.evaluation.adaptation import AdaptedRow, adapted_rows
 from lightning_emorec.evaluation.calibration import Calibration, RiskCoverage, calibration, risk_coverage
 from lightning_emorec.evaluation.intervals import (
     DEFAULT,
@@ -71,6 +72,7 @@ class Evaluation:
         before_refit: Label -> task name -> scores on the same clips before the refit.
         clips_left_out: Number of clips that are not in all of the compared runs.
         sets: Evaluation of the model's prediction sets; None without validation logits to calibrate them.
+        adapted: Scores when the model is adapted to each speaker by unlabelled clips; empty if it is not.
     """
 
     part: Part
@@ -86,6 +88,7 @@ class Evaluation:
     before_refit: dict[str, TaskScores] = field(default_factory=dict)
     clips_left_out: int = 0
     sets: PredictionSets | None = None
+    adapted: list[AdaptedRow] = field(default_factory=list)
 
     @property
     def of_model(self) -> SystemScores:
@@ -157,6 +160,7 @@ def evaluate_results(results: Results, bootstrap: Bootstrap = DEFAULT) -> Evalua
         groups=_groups(results, predictions[model], bootstrap),
         before_refit={labels[system]: score_part(of) for system, of in results.before_refit.items()},
         sets=prediction_sets(results),
+        adapted=adapted_rows(results, bootstrap),
     )
 
 

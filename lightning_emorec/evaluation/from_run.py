@@ -13,7 +13,7 @@ from lightning_emorec.confidence import Confidence
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.evaluation.results import BeforeRefit, Fold, PartResults, RunResults, System, Weights
 from lightning_emorec.features import FeatureCache, FeatureReader, Transcript, VaderScores
-from lightning_emorec.fusion import FusionModule, found_confidence, out_of_actor
+from lightning_emorec.fusion import FusionModule, SpeakerAdaptation, found_confidence, out_of_actor
 from lightning_emorec.part_logits import OWN, PartLogits, ValidationLogits
 from lightning_emorec.run_paths import logits_file
 from lightning_emorec.runs.plan import RunPlan
@@ -40,7 +40,7 @@ def gather_results(
         before_refit: The result of `loop_over_parts`.
     """
     clips = {part: data.clips(part) for part in PARTS}
-    chosen = _chosen(model)
+    chosen, known = _chosen(model), validation_logits(model, data, plan)
     fold = Fold(
         logits={
             system: {part: model.judged(of) for part, of in parts.items()}
@@ -51,9 +51,8 @@ def gather_results(
         seed=data.seed,
         seconds={stage: round(spent, 2) for stage, spent in {**plan.seconds, **seconds}.items()},
         versions=_versions(model),
-        confidence=_confidence(model, validation_logits(model, data, plan))
-        if "test" in model.results
-        else None,
+        confidence=_confidence(model, known) if "test" in model.results else None,
+        adaptation=_adaptation(model, known) if model.tasks == data.corpus.judged else None,
     )
     return RunResults(
         name=plan.folder.name,
@@ -110,6 +109,14 @@ def _confidence(model: Branch, known: ValidationLogits | None) -> Confidence | N
     else:
         part = known.parts[OWN]
     return None if part is None else found_confidence(part, next(iter(model.tasks)), known.actors)
+
+
+def _adaptation(model: Branch, known: ValidationLogits | None) -> SpeakerAdaptation | None:
+    if known is None or model.hparams.get("adapt", "none") == "none":
+        return None
+    if isinstance(model, FusionModule):
+        return SpeakerAdaptation(known.parts, known.actors, model.fitted, model.rule_name)
+    return SpeakerAdaptation(known.parts, known.actors)
 
 
 def _chosen(model: Branch) -> System:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.evaluation import formats
+from lightning_emorec.evaluation.adaptation import DRAWS
 from lightning_emorec.evaluation.curves import read_curves
 from lightning_emorec.evaluation.error_analysis import ActorRow, by_actor, by_class, mistakes
 from lightning_emorec.evaluation.evaluate import Evaluation, SystemScores, chance
@@ -23,7 +24,13 @@ from lightning_emorec.evaluation.plots import (
     risk_figure,
 )
 from lightning_emorec.evaluation.results import PART_NAMES, Results, RunResults, System
-from lightning_emorec.evaluation.system_plots import MOST_NAMED, actors_figure, strip_figure, weights_figure
+from lightning_emorec.evaluation.system_plots import (
+    MOST_NAMED,
+    actors_figure,
+    learning_curve_figure,
+    strip_figure,
+    weights_figure,
+)
 from lightning_emorec.metrics import Scores
 from lightning_emorec.types import UNLABELLED
 
@@ -108,6 +115,8 @@ def shared_content(results: Results, evaluation: Evaluation) -> dict[str, Any]:
         "model": _model_sections(evaluation.of_model),
         "by_actor": Markup(_actors(results, evaluation)),
         "weights": _weights(results),
+        "adapted": Markup(learning_curve_figure(evaluation.adapted)) if evaluation.adapted else "",
+        "draws": DRAWS,
         "seconds": _seconds(results),
         "versions": results.folds[0].versions,
     }

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from lightning_emorec.audio import Counts
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.formats import actor_list, count
+from lightning_emorec.fusion import SpeakerAdaptation
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
 
@@ -69,6 +70,7 @@ class Fold:
         index: Number of the fold.
         solved_on: Way -> number of clips that the rules were solved on.
         confidence: Of the chosen system for the first task; None without validation logits.
+        adaptation: What adapts the model to speakers; None for a model that is not adapted.
         seconds: Stage -> wall time.
         versions: Package -> version, and `python`, `device`.
     """
@@ -80,6 +82,7 @@ class Fold:
     index: int = 0
     solved_on: dict[Way, int] = field(default_factory=dict)
     confidence: Confidence | None = field(default=None, compare=False)
+    adaptation: SpeakerAdaptation | None = field(default=None, compare=False)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

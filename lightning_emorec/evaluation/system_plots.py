@@ -1,4 +1,4 @@
-"""Figures that compare systems: accuracy by actor, and weights by branch."""
+"""Figures that compare systems: accuracy by actor, weights by branch, and adaptation to a speaker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
+from lightning_emorec.evaluation.adaptation import AdaptedRow
 from lightning_emorec.evaluation.error_analysis import ActorRow
 from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, svg
 
@@ -94,6 +95,35 @@ def strip_figure(
         axes.figure.legend(loc="outside upper center", ncols=3)
 
     return svg((WIDTH_INCHES, 1.3 + 0.4 * len(systems)), paint)
+
+
+def learning_curve_figure(rows: Sequence[AdaptedRow]) -> str:
+    """Plot UAR against the number of known clips of a speaker, with intervals, and one-sided samples beside it."""
+    base, *others = rows
+    curve = [base, *(row for row in others if row.sample.kind == "others")]
+    sided = [row for row in others if row.sample.classes]
+
+    def paint(axes: Axes) -> None:
+        for shown, first, colour, marker in ((curve, 0, BLUE, "o"), (sided, len(curve), ORANGE, "s")):
+            places = [first + place for place in range(len(shown))]
+            values = [100 * row.uar.value for row in shown]
+            for place, row in zip(places, shown, strict=True):
+                if row.uar.interval is not None:
+                    ends = (100 * row.uar.interval.low, 100 * row.uar.interval.high)
+                    axes.vlines(place, *ends, color=colour, linewidth=1)
+                axes.text(
+                    place + 0.1, 100 * row.uar.value, f"{100 * row.uar.value:.1f}", va="bottom", fontsize=7
+                )
+            line = "-" if shown is curve else "none"
+            axes.plot(places, values, color=colour, marker=marker, markersize=4, linestyle=line)
+        axes.axhline(100 * base.uar.value, color=GREY, linestyle=":")
+        names = ["all" if row.sample.clips is None else str(row.sample.clips) for row in curve]
+        names += ["\n".join(row.sample.classes) for row in sided]
+        axes.set_xticks(range(len(names)), names)
+        axes.set(xlabel="other clips of the speaker that are known", ylabel="UAR, %")
+        axes.grid(axis="y")
+
+    return svg((WIDTH_INCHES, 3.2), paint)
 
 
 LOOKS = ((BLUE, "o"), (ORANGE, "s"))  # one for each way to solve a rule

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lightning_emorec.evaluation.adaptation import adapted_sentence
 from lightning_emorec.evaluation.evaluate import Evaluation
 from lightning_emorec.evaluation.formats import actor_list, brackets, percent
 from lightning_emorec.evaluation.leaderboard import SECTIONS, MeanSd, ScoreRow, score_rows, warnings
@@ -96,6 +97,7 @@ def print_results(
         console.print(Panel(Text(warning), title="WARNING", border_style="bold red"))
     left_out = [f"{name} is left out: {reason}" for name, reason in results.left_out.items()]
     sets = [evaluation.sets.sentence] if evaluation.sets else []
+    sets += [adapted_sentence(evaluation.adapted)] if evaluation.adapted else []
     for note in [*sets, *notes, *left_out]:
         console.print(Text(note))
     console.print(Text(f"report {page}"), soft_wrap=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.evaluation.adaptation import adapted_content
 from lightning_emorec.evaluation.evaluate import Evaluation, scores_by_fold
 from lightning_emorec.evaluation.intervals import Estimate, Measurement
 from lightning_emorec.evaluation.results import PartResults, RunResults, System
@@ -115,6 +116,7 @@ def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
         },
         "comparisons": [_comparison(pair) for pair in evaluation.comparisons],
         **({"prediction_sets": asdict(evaluation.sets)} if evaluation.sets else {}),
+        **({"adaptation": adapted_content(evaluation.adapted)} if evaluation.adapted else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """Fusion: rules over branch logits, and the module that freezes branches under them."""
 
+from lightning_emorec.fusion.adapted import AdaptedMode, SpeakerAdaptation
 from lightning_emorec.fusion.fitted_rules import RULES, FittedRules, compared_rules
 from lightning_emorec.fusion.founding import found_confidence, out_of_actor
 from lightning_emorec.fusion.log_linear import LogLinear
@@ -9,12 +10,14 @@ from lightning_emorec.fusion.simple_rules import Average, MaxConfidence, Weighte
 
 __all__ = [
     "RULES",
+    "AdaptedMode",
     "Average",
     "FittedRules",
     "FusionModule",
     "FusionRule",
     "LogLinear",
     "MaxConfidence",
+    "SpeakerAdaptation",
     "Weighted",
     "compared_rules",
     "found_confidence",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lightning_emorec.audio import with_audio
 from lightning_emorec.branches import (
+    Branch,
     ClosedFormBranch,
     Collector,
     branch_class,
@@ -22,6 +23,7 @@ from lightning_emorec.branches import (
     resolve_spec,
     spec_of,
 )
+from lightning_emorec.branches.adaptation import Adapt
 from lightning_emorec.branches.joint import branches_in, inputs_of, joined_inputs
 from lightning_emorec.dataset import content_of
 from lightning_emorec.errors import EmorecError
@@ -52,6 +54,8 @@ class FusionModule(ClosedFormBranch):
         rule: Makes the module's logits; the log-linear pool by default.
         missing_branch: What to do about a branch whose pretrained part cannot be had: leave it out, or stop.
         overrides: Branch name -> dotted key of its config -> value, applied before it is trained.
+        adapt: `speaker` also measures the fusion adapted to a speaker by unlabelled clips, and lets it be used so. A
+            branch is adapted in what it makes its logits from if its own `adapt` says so, else in its logits.
 
     Attributes:
         across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned
@@ -67,8 +71,10 @@ class FusionModule(ClosedFormBranch):
         rule: FusionRule | None = None,
         missing_branch: Literal["skip", "error"] = "error",
         overrides: dict[str, Any] | None = None,
+        adapt: Adapt = "none",
     ) -> None:
         super().__init__(tasks)
+        self.adapt = adapt
         given = {name: config for name, config in branches.items() if config != "skip"}
         if not given:
             raise EmorecError("at least one branch to fuse", "none", "add to model.init_args.branches")
@@ -147,7 +153,7 @@ class FusionModule(ClosedFormBranch):
             names: Of the branches, at least one.
             parts: Branch -> logits of the validation clips that the rules were solved on.
         """
-        made = FusionModule(self.tasks, {name: self.specs[name] for name in names})
+        made = FusionModule(self.tasks, {name: self.specs[name] for name in names}, adapt=self.adapt)
         made.hparams["rule"] = self.hparams["rule"]
         made.rule_name, made.fitted = self.rule_name, self.fitted.restricted(names, parts)
         made.rules, made.rules_without_audio = made.fitted.rules, made.fitted.rules_without_audio
@@ -225,9 +231,11 @@ class FusionModule(ClosedFormBranch):
     def evaluate(self, batch: Batch, part: Part) -> None:
         """Run the branches whose logits of this part are not known; each is run once for a part."""
         for name in self._pending(part):
-            taken = self._taken(name, batch)
+            taken, branch = self._taken(name, batch), cast(Branch, self.branches[name])
             if taken.clip_ids:
-                self._collectors.setdefault(name, Collector()).add(taken, self.branches[name](taken))
+                logits = branch(taken)
+                speakers = branch.speaker_scores(taken, logits)
+                self._collectors.setdefault(name, Collector()).add(taken, logits, speakers)
 
     def finish(self, part: Part) -> PartLogits:
         """The chosen rule's logits of a part."""

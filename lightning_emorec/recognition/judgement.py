@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from lightning_emorec.confidence import Confidence, Floats
 from lightning_emorec.recognition.model import RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.segment import Segment
+
+if TYPE_CHECKING:
+    from lightning_emorec.recognition.known_speaker import KnownSpeaker
 
 TASK, BRANCH, EMBEDDING = "task", "branch", "embedding"
 
@@ -52,6 +56,7 @@ def judgements(
     texts: Sequence[str | None],
     content: str,
     embeddings: bool,
+    speaker: KnownSpeaker | None = None,
 ) -> list[Judgement]:
     """Judge waveforms.
 
@@ -62,10 +67,15 @@ def judgements(
         texts: What is said in each; the branches that read text are left out unless all are known.
         content: Digest of the recording.
         embeddings: Whether these are wanted.
+        speaker: Whose clips they are, to be adapted by them; None judges each by itself.
     """
     known = [text for text in texts if text is not None]
     given = known if model.reads_text and len(known) == len(texts) else None
-    answer = model.judge(waveforms, given, embeddings, [content] * len(waveforms))
+    contents = [content] * len(waveforms)
+    if speaker is None:
+        answer = model.judge(waveforms, given, embeddings, contents)
+    else:
+        answer = speaker.answer(model, waveforms, given, embeddings, contents)
     first = next(iter(model.tasks))
     columns = {
         (TASK, task): answer.confidence.get(task, UNKNOWN).probabilities(answer.logits[task])

@@ -20,6 +20,7 @@ from lightning_emorec.recognition.journal import Journal
 from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.segment import Segment
 from lightning_emorec.recognition.sources import Source
+from lightning_emorec.recognition.speakers import By, Speakers
 from lightning_emorec.recognition.summary import summarise
 
 
@@ -67,6 +68,7 @@ class Labelling:
         per: One result a segment, or one a recording.
         top_k: Classes that a result tells of; None means all.
         embeddings: Takes embeddings; then nothing found before is used.
+        adapt: What tells which recordings are of one speaker, to whom each is adapted by the others; None adapts none.
     """
 
     def __init__(
@@ -77,12 +79,15 @@ class Labelling:
         per: Literal["segment", "file"],
         top_k: int | None,
         embeddings: Embeddings | None,
+        adapt: By | None = None,
     ) -> None:
         self.recognizer, self.sources, self.place = recognizer, list(sources), place
         self.per, self.top_k, self.embeddings = per, top_k, embeddings
         self.rank, self.world = rank_and_world()
         self.journal = Journal(place.journal, self.rank)
+        self._by_speaker: dict[str | None, str] = {}
         self.failed: dict[str, str] = {}
+        self.speakers = Speakers(recognizer, self.sources, adapt) if adapt is not None else None
         self._digests: dict[Source, str] = {}  # a file is read once for this, however often it is asked for
 
     def run(self) -> dict[str, str]:
@@ -109,7 +114,8 @@ class Labelling:
         try:
             if found is None:
                 found = []
-                for segment in self.recognizer.judge(source, self.embeddings):
+                known = None if self.speakers is None else self.speakers.of(source)
+                for segment in self.recognizer.judge(source, self.embeddings, known):
                     found.append(segment)
                     if writer is not None and self.per == "segment":
                         writer.write(self._told([segment]))
@@ -128,6 +134,16 @@ class Labelling:
         return [replace(segment, probabilities=_top(segment.probabilities, self.top_k)) for segment in told]
 
     def _digest(self, source: Source) -> str:
+        """What settles a result: of an adapted one, all recordings of the speaker."""
+        if self.speakers is None:
+            return self._own_digest(source)
+        name = self.speakers.name(source)
+        if name not in self._by_speaker:
+            own = [self._own_digest(of) for of in self.speakers.recordings(source)]
+            self._by_speaker[name] = short_hash(sorted(own))
+        return short_hash([self._own_digest(source), "adapted", self._by_speaker[name]])
+
+    def _own_digest(self, source: Source) -> str:
         if source not in self._digests:
             try:
                 content = source.digest

@@ -6,11 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_emorec.confidence import Confidence
+
+if TYPE_CHECKING:
+    from lightning_emorec.recognition.heard import Heard
 
 Waveform = NDArray[np.float32]
 
@@ -25,6 +29,7 @@ class Answer:
         embeddings: Branch -> (waveforms, size), where asked for.
         confidence: Task -> how far the probabilities of these logits go.
         texts: What is said in each waveform; None where no text was used.
+        heard: What adaptation to a speaker takes of the waveforms; None of a model that is not adapted.
     """
 
     logits: dict[str, NDArray[np.float32]]
@@ -32,6 +37,7 @@ class Answer:
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     confidence: Mapping[str, Confidence] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
+    heard: Heard | None = None
 
 
 class RecognitionModel(ABC):
@@ -50,6 +56,7 @@ class RecognitionModel(ABC):
         embeds: Whether it has embeddings.
         synthetic: Whether it was trained on generated voices only.
         channel: Of recordings with several, the one that it was trained on; None means a mix.
+        adapts: Whether it can be adapted to a speaker.
         speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
 
@@ -63,6 +70,7 @@ class RecognitionModel(ABC):
     reads_text: bool
     transcribes: bool
     embeds: bool = True
+    adapts: bool = False
     synthetic: bool
     channel: int | None = None
     speech_weights: Path | None = None

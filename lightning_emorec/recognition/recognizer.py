@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 import soxr
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from lightning_emorec import __version__
 from lightning_emorec.audio import Recording as AudioRecording
-from lightning_emorec.audio import as_stored, decode, mono_blocks, open_recording
+from lightning_emorec.audio import as_stored, mono_blocks
 from lightning_emorec.audio.decode import SILENCE_PEAK
+from lightning_emorec.confidence import Confidence
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.recognition.embeddings import Embeddings
@@ -25,9 +25,11 @@ from lightning_emorec.recognition.find_model import find_model, open_model
 from lightning_emorec.recognition.judgement import Judgement, judgements, told
 from lightning_emorec.recognition.model import RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
+from lightning_emorec.recognition.reading import blocks_of, opened
 from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source, as_file, content_of, cut, duration_of
+from lightning_emorec.recognition.sources import Source, as_file, content_of, cut, source_of
+from lightning_emorec.recognition.speakers import listen
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -39,10 +41,10 @@ from lightning_emorec.recognition.windows import (
     WindowPlan,
 )
 
-UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
-LONGEST_KEPT_S = 2 * 3600
-"""Recordings up to this length are kept in memory while stretches of them are judged: 64 kB a second."""
+if TYPE_CHECKING:
+    from lightning_emorec.recognition.known_speaker import KnownSpeaker
 
+UNCALIBRATED = "the score is not calibrated: the model has no validation clips"
 SYNTHETIC = "the model was trained on synthetic voices and knows no real ones"
 
 
@@ -108,7 +110,9 @@ class Recognizer:
     @property
     def notes(self) -> list[str]:
         """What a reader of any result must know."""
-        confidence = self.model.confidence.get(self.task)
+        return self._notes(self.model.confidence.get(self.task))
+
+    def _notes(self, confidence: Confidence | None) -> list[str]:
         notes = [SYNTHETIC] if self.model.synthetic else []
         if confidence is None:
             notes.append(UNCALIBRATED)
@@ -121,6 +125,7 @@ class Recognizer:
         source: str | Path | BinaryIO | NDArray[np.floating],
         rate_hz: int | None = None,
         text: str | None = None,
+        adapt: Literal["none", "recording"] | Sequence[str | Path] = "none",
     ) -> list[Segment]:
         """The segments of a recording: one, unless it is longer than `whole_s`.
 
@@ -128,11 +133,17 @@ class Recognizer:
             source: A file's path, an open binary file, or (time,) or (time, channels) samples.
             rate_hz: Of samples.
             text: What is said, where it is known; else it is transcribed if the model reads text.
+            adapt: `recording` adapts to the one speaker of a long recording; paths of other recordings of its speaker
+                adapt to that by these too.
 
         Raises:
-            EmorecError: The recording cannot be read.
+            EmorecError: The recording cannot be read, or the model cannot be adapted.
         """
-        return list(self.segments(source, rate_hz, text))
+        asked = source_of(source, rate_hz, text)
+        if adapt == "none":
+            return list(self.judge(asked))
+        others = [] if isinstance(adapt, str) else [Source(str(path), Path(path)) for path in adapt]
+        return list(self.judge(asked, speaker=listen(self, [asked, *others])))
 
     def segments(
         self,
@@ -141,17 +152,17 @@ class Recognizer:
         text: str | None = None,
     ) -> Iterator[Segment]:
         """As `predict`, each segment as soon as it is known."""
-        if isinstance(source, str | Path):
-            yield from self.judge(Source(str(source), Path(source), text=text))
-        else:
-            yield from self.judge(Source("", source, rate_hz, text=text))
+        yield from self.judge(source_of(source, rate_hz, text))
 
-    def judge(self, source: Source, embeddings: Embeddings | None = None) -> Iterator[Segment]:
+    def judge(
+        self, source: Source, embeddings: Embeddings | None = None, speaker: KnownSpeaker | None = None
+    ) -> Iterator[Segment]:
         """Label a recording, or a stretch of it.
 
         Args:
             source: The recording.
             embeddings: Takes those of each segment.
+            speaker: What is known of its speaker, by which the answers are adapted.
 
         Raises:
             EmorecError: The recording cannot be read.
@@ -160,27 +171,32 @@ class Recognizer:
             source = replace(source, audio=as_file(source.audio, source.rate_hz))
         chosen = self.options.channel
         if chosen != "each":
-            with _opened(source, None if chosen == "mix" else chosen) as recording:
+            with opened(source, None if chosen == "mix" else chosen) as recording:
                 if chosen is None and recording.channels > 1:
                     recording.channel = self.model.channel
-                yield from self._judge(source, recording, source.speaker, embeddings)
+                yield from self._judge(source, recording, source.speaker, embeddings, speaker)
             return
-        with _opened(source, None) as recording:
+        with opened(source, None) as recording:
             channels = recording.channels
         for number in range(channels):
-            with _opened(source, number) as recording:
+            with opened(source, number) as recording:
                 yield from self._judge(source, recording, f"channel {number}", embeddings)
 
     def _judge(
-        self, source: Source, recording: AudioRecording, speaker: str, embeddings: Embeddings | None
+        self,
+        source: Source,
+        recording: AudioRecording,
+        speaker: str,
+        embeddings: Embeddings | None,
+        known: KnownSpeaker | None = None,
     ) -> Iterator[Segment]:
         """Label one channel: whole, or in segments if it is long."""
         begun: list[Waveform] = []
-        blocks = cut(_blocks(source, recording), source, RATE_HZ)
+        blocks = cut(blocks_of(source, recording), source, RATE_HZ)
         for block in blocks:
             begun.append(block)
             if sum(map(len, begun)) > self.options.whole_s * RATE_HZ:
-                yield from self._segments(source, speaker, chain(begun, blocks), embeddings)
+                yield from self._segments(source, speaker, chain(begun, blocks), embeddings, known)
                 return
         if self.model.rate_hz != RATE_HZ:
             begun = list(cut(mono_blocks(recording, self.model.rate_hz), source, self.model.rate_hz))
@@ -196,11 +212,17 @@ class Recognizer:
         if text is None and self.model.transcribes:
             (text,) = self.model.transcribe([waveform])
         content = content_of(source)
-        (judged,) = judgements(self.model, self.options, [waveform], [text], content, embeddings is not None)
-        yield self._segment(source, (0.0, end), speaker, judged, text, embeddings)
+        wanted = embeddings is not None
+        (judged,) = judgements(self.model, self.options, [waveform], [text], content, wanted, known)
+        yield self._segment(source, (0.0, end), speaker, judged, text, embeddings, known)
 
     def _segments(
-        self, source: Source, speaker: str, blocks: Iterable[Waveform], embeddings: Embeddings | None
+        self,
+        source: Source,
+        speaker: str,
+        blocks: Iterable[Waveform],
+        embeddings: Embeddings | None,
+        known: KnownSpeaker | None,
     ) -> Iterator[Segment]:
         """Label a long channel over its speech, each segment as soon as it is known."""
         options, content = self.options, content_of(source)
@@ -213,7 +235,7 @@ class Recognizer:
             for of in found:
                 judged = last.with_vector(of.probabilities) if last and of.probabilities is not None else None
                 text = said.between(of.start, of.end) if judged else None
-                yield self._segment(source, (of.start, of.end), speaker, judged, text, embeddings)
+                yield self._segment(source, (of.start, of.end), speaker, judged, text, embeddings, known)
 
         for block in chain(blocks, [None]):
             events = windower.close() if block is None else windower.feed(block)
@@ -225,7 +247,7 @@ class Recognizer:
             samples = [self._at_rate(window.samples) for window in windows]
             wanted = embeddings is not None
             answers = iter(
-                judgements(self.model, options, samples, texts, content, wanted) if windows else []
+                judgements(self.model, options, samples, texts, content, wanted, known) if windows else []
             )
             for event in events:
                 if isinstance(event, Window):
@@ -234,6 +256,13 @@ class Recognizer:
                 elif isinstance(event, SpeechEnd):
                     yield from made(stretches.end_speech(event))
         yield from made(stretches.close(windower.duration))
+
+    def _notes_of(self, known: KnownSpeaker, judged: Judgement | None) -> list[str]:
+        """The notes of a clip that is adapted; before all clips of its speaker are known it has none."""
+        if not known.closed:
+            return []
+        confidence = None if judged is None else judged.confidence.get(self.task)
+        return [*self._notes(confidence), known.sentence, *known.warnings]
 
     @cached_property
     def _speech(self) -> SpeechModel:
@@ -253,40 +282,15 @@ class Recognizer:
         judged: Judgement | None,
         text: str | None,
         embeddings: Embeddings | None,
+        known: KnownSpeaker | None = None,
     ) -> Segment:
         """The segment of a span in s, from the begin of what is judged; None means no speech."""
         start, end = ((source.start or 0.0) + at for at in span)
-        about = Segment(source.name, start, end, NO_SPEECH, speaker=speaker, text=text, notes=self.notes)
+        notes = self.notes if known is None else self._notes_of(known, judged)
+        about = Segment(source.name, start, end, NO_SPEECH, speaker=speaker, text=text, notes=notes)
         about = replace(about, model=self.label, version=self.model.version)
         if judged is None:
             return about
         if embeddings is not None:
             embeddings.add(about, judged.embeddings())
         return told(about, judged, self.model.tasks, self.options)
-
-
-@contextmanager
-def _opened(source: Source, channel: int | None) -> Iterator[AudioRecording]:
-    """A source's recording, from its start; a file in memory may be opened several times."""
-    assert not isinstance(source.audio, np.ndarray)
-    start = 0 if isinstance(source.audio, Path) or not source.audio.seekable() else source.audio.tell()
-    with open_recording(source.audio, channel, source.name or None) as recording:
-        yield recording
-    if not isinstance(source.audio, Path) and source.audio.seekable():
-        source.audio.seek(start)
-
-
-def _blocks(source: Source, recording: AudioRecording) -> Iterator[Waveform]:
-    """(time,) blocks at 16 kHz. Many stretches of one file are cut from one decoding of it."""
-    path = source.audio
-    if (source.start is None and source.end is None) or not isinstance(path, Path):
-        return mono_blocks(recording, RATE_HZ)
-    length = duration_of(Source(source.name, path))
-    if length is None or length > LONGEST_KEPT_S:
-        return mono_blocks(recording, RATE_HZ)
-    return iter([_decoded(path, path.stat().st_mtime_ns, recording.channel)])
-
-
-@lru_cache(maxsize=1)
-def _decoded(path: Path, mtime_ns: int, channel: int | None) -> Waveform:  # noqa: ARG001 - the time is part of the key
-    return decode(path, RATE_HZ, channel)

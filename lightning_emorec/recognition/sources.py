@@ -104,6 +104,17 @@ def content_of(source: Source) -> str:
         raise EmorecError("a recording that can be read", found, "correct the path") from error
 
 
+def source_of(
+    given: str | Path | BinaryIO | NDArray[np.floating[Any]],
+    rate_hz: int | None = None,
+    text: str | None = None,
+) -> Source:
+    """A recording as Python names it: by path, as an open file or as samples."""
+    if isinstance(given, str | Path):
+        return Source(str(given), Path(given), text=text)
+    return Source("", given, rate_hz, text=text)
+
+
 def sources_of(paths: Sequence[str], table: str | None = None) -> list[Source]:
     """The recordings that a command line names, each once, in order.
 

@@ -24,10 +24,11 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, Transcript, VaderScores, Value, unique
 from lightning_emorec.hashing import sha256
 from lightning_emorec.inference import TrainedModel, load_model
+from lightning_emorec.recognition.heard import Heard
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.runs.folder import begun_by
 from lightning_emorec.types import UNLABELLED, Batch, Clip, Logits
-from lightning_emorec.validated import confidence_of, restricted_model
+from lightning_emorec.validated import adaptation_of, confidence_of, restricted_model
 
 Rows = NDArray[np.float32]
 
@@ -66,6 +67,7 @@ class TorchModel(RecognitionModel):
         self.reads_text = bool(self._texts) and read_text
         self.transcribes = self.reads_text and any(feature.from_audio for feature in self._texts)
         self.confidence = self._part(self.reads_text).confidence
+        self.adapts = self._part(self.reads_text).adaptation is not None
 
     @cache  # noqa: B019 - a model lives as long as its process
     def _part(self, with_text: bool) -> _Part:
@@ -112,6 +114,7 @@ class _Part:
         self.device = device
         found = {task: confidence_of(trained, task) for task in trained.tasks}
         self.confidence = {task: known for task, known in found.items() if known is not None}
+        self.adaptation = adaptation_of(trained)
         trained.model.to(device).eval()
         self._features = unique(
             feature for branch in trained.branches.values() for feature in branch.features
@@ -158,7 +161,15 @@ class _Part:
             if embeddings and _embeds(branch)
         }
         told = {} if fusion is None else {name: _all_rows(logits) for name, logits in judged.items()}
-        return Answer(_all_rows(fused), told, encoded)
+        return Answer(_all_rows(fused), told, encoded, heard=self._heard(batch, judged, fused))
+
+    def _heard(self, batch: Batch, judged: Mapping[str, Logits], fused: Logits) -> Heard | None:
+        if self.adaptation is None:
+            return None
+        branches = self.trained.branches
+        speakers = {name: branches[name].speaker_scores(batch, logits) for name, logits in judged.items()}
+        classes = next(iter(self.trained.tasks.values()))
+        return Heard.of(self.adaptation, judged, speakers, fused, classes)
 
 
 @dataclass
@@ -229,4 +240,5 @@ def _joined(parts: Sequence[Answer], confidence: Mapping[str, Confidence], texts
         stacked([part.embeddings for part in parts]),
         confidence,
         texts,
+        Heard.join(heard) if (heard := [part.heard for part in parts if part.heard is not None]) else None,
     )

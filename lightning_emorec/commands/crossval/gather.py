@@ -22,6 +22,7 @@ from lightning_emorec.fusion import (
     FittedRules,
     FusionRule,
     LogLinear,
+    SpeakerAdaptation,
     compared_rules,
     found_confidence,
     out_of_actor,
@@ -60,6 +61,9 @@ def gather(folder: Path) -> CrossvalResults:
                 confidence=_confidence(
                     folder / planned["folder"], cell, names, rules, chosen, next(iter(plan["tasks"])), actors
                 ),
+                adaptation=_adaptation(folder / planned["folder"], cell, names, rules, chosen, actors)
+                if _is_adapted(config)
+                else None,
             )
             for planned, cell in zip(plan["cells"], cells, strict=True)
         ],
@@ -146,15 +150,8 @@ def _confidence(
     task: str,
     actors: Mapping[str, str],
 ) -> Confidence | None:
-    """Confidence of the chosen system on the clips that its rule was solved on.
-
-    `actors` holds the actors of the test clips of all folds; None if a validation clip is not among them.
-    """
-    if chosen.way is None:
-        known = {chosen.name: PartLogits.load(branch_file(folder, chosen.name, "val"))}
-    else:
-        known = _known(folder, cell, names)[chosen.way]
-    if any(clip not in actors for part in known.values() for clip in part.clip_ids):
+    """Confidence of the chosen system on the clips that its rule was solved on; None if `_solved_on` is."""
+    if (known := _solved_on(folder, cell, names, chosen, actors)) is None:
         return None
     part = known.get(chosen.name)
     if chosen.kind == "rule":
@@ -162,6 +159,46 @@ def _confidence(
         fitted = FittedRules({chosen.name: rules[chosen.name]}, tasks, dict.fromkeys(names, True))
         part = out_of_actor(fitted, chosen.name, known, actors)
     return None if part is None else found_confidence(part, task, actors)
+
+
+def _solved_on(
+    folder: Path, cell: Mapping[str, Any], names: list[str], chosen: System, actors: Mapping[str, str]
+) -> dict[str, PartLogits] | None:
+    """Branch name -> its logits of the clips that the chosen system's rule was solved on.
+
+    `actors` holds the actors of the test clips of all folds; None if a validation clip is not among them.
+    """
+    if chosen.way is None:
+        known = {chosen.name: PartLogits.load(branch_file(folder, chosen.name, "val"))}
+    else:
+        known = _known(folder, cell, names)[chosen.way]
+    unknown = any(clip not in actors for part in known.values() for clip in part.clip_ids)
+    return None if unknown else known
+
+
+def _is_adapted(config: str) -> bool:
+    given = yaml.safe_load(config)["model"].get("init_args", {})
+    return bool(given.get("adapt", "none") != "none")
+
+
+def _adaptation(
+    folder: Path,
+    cell: Mapping[str, Any],
+    names: list[str],
+    rules: Mapping[str, FusionRule],
+    chosen: System,
+    actors: Mapping[str, str],
+) -> SpeakerAdaptation | None:
+    """What adapts the chosen system to speakers, by the clips that its rule was solved on; None if `_solved_on` is."""
+    if (known := _solved_on(folder, cell, names, chosen, actors)) is None:
+        return None
+    if chosen.kind != "rule":
+        return SpeakerAdaptation(known, actors)
+    fitted = FittedRules(
+        {chosen.name: rules[chosen.name]}, list(known[names[0]].logits), dict.fromkeys(names, True)
+    )
+    fitted.fit(known)
+    return SpeakerAdaptation(known, actors, fitted, chosen.name)
 
 
 def _known(folder: Path, cell: Mapping[str, Any], names: list[str]) -> dict[Way, dict[str, PartLogits]]:
