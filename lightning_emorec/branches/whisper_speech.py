@@ -61,7 +61,7 @@ class WhisperSpeech(PretrainedSpeech):
         encoder = cast("AudioEncoder", self.encoder)
         # What is frozen records no graph, since nothing below the first trained weight requires grad.
         made = layer_states(encoder, spectra, lambda block, states: _attend(block, states, mask))
-        return torch.stack(made, dim=2)[:, : int(frames.max())], frames
+        return torch.stack(made[1:], dim=2)[:, : int(frames.max())], frames
 
     def layers(self) -> Sequence[nn.Module]:
         """The encoder's blocks."""

@@ -23,7 +23,7 @@ from lightning_emorec.export.selection import Selection
 from lightning_emorec.features import Feature, Value, WhisperStateStatistics, unique
 from lightning_emorec.features.whisper_context import RATE_HZ as RATE_16K_HZ
 from lightning_emorec.features.whisper_context import SHORTEST
-from lightning_emorec.features.whisper_states import _statistics
+from lightning_emorec.features.whisper_states import statistics_of
 from lightning_emorec.recognition.onnx_model import OnnxModel
 from lightning_emorec.types import UNLABELLED, Batch, Clip
 
@@ -118,7 +118,7 @@ def _values(feature: Feature, clips: Sequence[Clip], audio: Sounds) -> list[Valu
     model = feature.weights.load()
     heard = (audio.at(RATE_16K_HZ).load(Path(clip.id)) for clip in clips)
     padded = (np.pad(sound, (0, max(0, SHORTEST - len(sound)))) for sound in heard)
-    return [_statistics(feature._speech(model, sound))[None].cpu().numpy() for sound in padded]
+    return [statistics_of(feature._speech(model, sound))[None] for sound in padded]
 
 
 def _answer(selection: Selection, batch: Batch) -> dict[str, Rows]:

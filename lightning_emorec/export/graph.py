@@ -30,6 +30,8 @@ def why_not(branch: Branch, rate_hz: int) -> str | None:
     if kind not in HELD:
         read = ", ".join(sorted({feature.name for feature in branch.features})) or "its own front end"
         return f"{kind.__name__} reads {read}, which the graph does not compute"
+    if kind is WhisperStatistics and len(branch.features) > 1:
+        return f"it reads {len(branch.features)} Whisper models, and the graph holds the encoder of one"
     if kind is WhisperStatistics and rate_hz != RATE_HZ:
         return f"Whisper hears {RATE_HZ} Hz, and the model's audio has {rate_hz} Hz"
     return None

@@ -16,7 +16,7 @@ from lightning_emorec.export.spans import loud_spans
 from lightning_emorec.export.spectra import PowerSpectrum
 from lightning_emorec.features import WhisperStateStatistics
 from lightning_emorec.features.whisper_context import FRAME, RATE_HZ, SHORTEST, WINDOW, frames_of
-from lightning_emorec.features.whisper_states import layer_states
+from lightning_emorec.features.whisper_states import QUANTILES, layer_states
 from lightning_emorec.types import Logits
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class WhisperStatisticsGraph(nn.Module):
     in the last bit of a state would become one of 2e-4 in a log-probability.
 
     Args:
-        branch: In evaluation mode; copied. Its model is at 16 kHz.
+        branch: In evaluation mode, of one Whisper model; copied. Its audio is at 16 kHz.
     """
 
     def __init__(self, branch: WhisperStatistics) -> None:
@@ -108,13 +108,32 @@ class WhisperStatisticsGraph(nn.Module):
             start, end = loud_spans(waveform, length, RATE_HZ, self.trim_db)
         frames = torch.arange(spectra.shape[2] // 2, device=waveform.device)[None]
         own = (frames >= start[:, None] // FRAME) & (frames < frames_of(end)[:, None])
-        rows = torch.stack([_statistics(states, own[:, :, None]) for states in made], dim=1)
-        return self.branch.net(rows[:, None])
+        statistics = [_statistics(states, own[:, :, None], self.branch.quantiles) for states in made]
+        return self.branch.net(self.branch.rows_of([torch.stack(statistics, dim=1)[:, None]]))
 
 
-def _statistics(states: Tensor, own: Tensor) -> Tensor:
-    """(batch, 2 * width) means and deviations of (batch, frames, width) over own frames, (batch, frames, 1)."""
-    count = own.sum(dim=1)
+def _statistics(states: Tensor, own: Tensor, quantiles: bool) -> Tensor:
+    """Statistics of a layer over a clip's own frames, as `statistics_of`.
+
+    Args:
+        states: (batch, frames, width).
+        own: (batch, frames, 1).
+        quantiles: Whether they are asked for: sorting takes time.
+
+    Returns:
+        (batch, 2 or 5, width).
+    """
+    count = own.sum(dim=1)  # (batch, 1)
     mean = (states * own).sum(dim=1) / count
     variance = ((states - mean[:, None]).square() * own).sum(dim=1) / count
-    return torch.cat([mean, variance.sqrt()], dim=1)
+    moments = torch.stack([mean, variance.sqrt()], dim=1)
+    if not quantiles:
+        return moments
+    ordered = torch.where(own, states, torch.inf).sort(dim=1).values
+    place = torch.tensor(QUANTILES, device=states.device) * (count - 1)  # (batch, 3)
+    below = place.long()
+    low, high = (
+        ordered.gather(1, at[:, :, None].expand(-1, -1, states.shape[2]))
+        for at in (below, torch.minimum(below + 1, count - 1))
+    )
+    return torch.cat([moments, low + (place - below)[:, :, None] * (high - low)], dim=1)

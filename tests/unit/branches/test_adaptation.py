@@ -19,11 +19,14 @@ TRAINING = SPEAKER < 8
 
 
 def drawn() -> np.ndarray:
-    """(clips, 2 views, 1 layer, 8): speakers differ much more than classes do, in the same numbers."""
+    """(clips, 2 views, 1 + 1 layers, 5, 8): speakers differ much more than classes do, in the same means."""
     draw = np.random.default_rng(0)
-    made = draw.normal(size=(len(CLASS), 1, 1, 8)) + 0.2 * draw.normal(size=(len(CLASS), 2, 1, 8))
-    made[..., :3] += 1.5 * np.eye(3)[CLASS][:, None, None]
-    return np.asarray(made + 3 * draw.normal(size=(ACTORS, 1, 1, 8))[SPEAKER], np.float16)
+    made = draw.normal(size=(len(CLASS), 1, 8)) + 0.2 * draw.normal(size=(len(CLASS), 2, 8))
+    made[..., :3] += 1.5 * np.eye(3)[CLASS][:, None]
+    made += 3 * draw.normal(size=(ACTORS, 1, 8))[SPEAKER]
+    statistics = np.zeros((len(CLASS), 2, 2, 5, 8), np.float16)
+    statistics[:, :, 1, 0] = made
+    return statistics
 
 
 VALUES = drawn()

@@ -5,11 +5,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_emorec.branches import WhisperStatistics
+from lightning_emorec.branches.strength import GRID, OTHERWISE
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Batch, Clip
 from tests.unit.branches.training import training_of
@@ -20,12 +22,11 @@ VIEWS, LAYERS, STATES = 2, 3, 4
 
 
 def drawn() -> np.ndarray:
-    """(60, views, layers, 2 * states): the last layer tells the class, views differ a little."""
+    """(60, views, 1 + layers, 5, states): the last layer's means tell the class, views differ a little."""
     draw = np.random.default_rng(0)
-    made = draw.normal(size=(60, 1, LAYERS, 2 * STATES)) + 0.3 * draw.normal(
-        size=(60, VIEWS, LAYERS, 2 * STATES)
-    )
-    made[:, :, 2, :3] += 1.5 * np.eye(3)[CLASS][:, None]
+    shape = (1 + LAYERS, 5, STATES)
+    made = draw.normal(size=(60, 1, *shape)) + 0.3 * draw.normal(size=(60, VIEWS, *shape))
+    made[:, :, 3, 0, :3] += 1.5 * np.eye(3)[CLASS][:, None]
     return (2 * made + 7).astype(np.float16)
 
 
@@ -45,7 +46,8 @@ def clip_of(number: int) -> Clip:
 
 
 def solved(**arguments: Any) -> WhisperStatistics:
-    branch = WhisperStatistics(TASKS, views=VIEWS, **arguments)
+    plain: dict[str, Any] = {"c": 3e-3, "quantiles": False}
+    branch = WhisperStatistics(TASKS, views=VIEWS, **plain | arguments)
     clips = [clip_of(number) for number in range(60)]
     branch.solve(training_of(branch, list(VALUES), clips))
     return branch.eval()
@@ -60,13 +62,14 @@ def batch_of(branch: WhisperStatistics, values: np.ndarray) -> Batch:
 
 def test_every_view_of_every_clip_is_learned_from() -> None:
     branch = solved(c=0.05)
-    rows = VALUES.astype(np.float64).reshape(60 * VIEWS, -1)
+    asked_for = VALUES[:, :, 1:, :2].astype(np.float64).reshape(60, VIEWS, -1)
+    rows = asked_for.reshape(60 * VIEWS, -1)
     scaler = StandardScaler().fit(rows)
     reference = LogisticRegression(C=0.05, max_iter=1000)
     weight = np.full(60 * VIEWS, 1 / VIEWS)  # a clip weighs the same however many views it has
     reference.fit(scaler.transform(rows), np.repeat(CLASS, VIEWS), sample_weight=weight)
     made = branch(batch_of(branch, VALUES[:, :1].repeat(VIEWS, axis=1)))["emotion"]
-    expected = reference.predict_log_proba(scaler.transform(VALUES[:, 0].astype(np.float64).reshape(60, -1)))
+    expected = reference.predict_log_proba(scaler.transform(asked_for[:, 0]))
     np.testing.assert_allclose(made, expected, atol=5e-3)
 
 
@@ -81,10 +84,63 @@ def test_a_clip_s_logits_are_the_mean_of_its_views_log_probabilities() -> None:
 def test_only_the_chosen_layers_count() -> None:
     branch = solved(layers=[3, 1])
     changed = VALUES.copy()
-    changed[:, :, 1] = -50
+    changed[:, :, 2] = -50
     made, again = branch(batch_of(branch, VALUES)), branch(batch_of(branch, changed))
     torch.testing.assert_close(made["emotion"], again["emotion"])
     assert (made["emotion"].argmax(dim=1).numpy() == CLASS).mean() > 0.6
+
+
+def test_convolutions_and_quantiles_are_taken_where_they_are_asked_for() -> None:
+    given = torch.from_numpy(VALUES).float()
+    every = WhisperStatistics(TASKS, convolutions=True, quantiles=True)
+    assert torch.equal(every.rows_of([given]), given.flatten(2))
+    below = WhisperStatistics(TASKS, convolutions=True, quantiles=False, layers=[3])
+    assert torch.equal(below.rows_of([given]), given[:, :, [0, 3], :2].flatten(2))
+    usual = WhisperStatistics(TASKS)
+    assert torch.equal(usual.rows_of([given]), given[:, :, 1:].flatten(2))
+
+
+def test_numbers_of_several_models_stand_side_by_side() -> None:
+    branch = WhisperStatistics(TASKS, ["tiny.en", "base"], quantiles=False)
+    assert len(set(branch.feature_keys)) == 2
+    small, large = torch.randn(1, VIEWS, 3, 5, 4), torch.randn(1, VIEWS, 6, 5, 8)
+    rows = branch.rows_of([small, large])
+    assert torch.equal(rows[..., : 2 * 2 * 4], small[:, :, 1:, :2].flatten(2))
+    assert torch.equal(rows[..., 2 * 2 * 4 :], large[:, :, 1:, :2].flatten(2))
+
+
+@pytest.mark.parametrize(
+    ("text", "whisper"), [("base", "base"), ("[tiny.en, base]", ["tiny.en", "base"]), ("null", None)]
+)
+def test_a_flag_names_one_model_or_a_list(text: str, whisper: object) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(WhisperStatistics, "model")
+    assert parser.parse_args([f"--model.whisper={text}", "--model.tasks={}"]).model.whisper == whisper
+
+
+def test_a_strength_that_is_not_given_is_chosen_for_each_task_kept_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO", "lightning_emorec"):
+        branch = solved(c=None)
+    (line,) = caplog.messages
+    assert line.startswith("WhisperStatistics: c chosen by leaving training actors out: emotion ")
+    assert branch.solved_c["emotion"] in GRID
+    assert branch.solved_c["height"] == OTHERWISE  # nobody's is known
+    given = solved(c=branch.solved_c["emotion"])
+    torch.testing.assert_close(
+        branch(batch_of(branch, VALUES))["emotion"], given(batch_of(given, VALUES))["emotion"]
+    )
+
+
+def test_a_checkpoint_of_an_earlier_version_gives_the_same_logits() -> None:
+    branch = solved()
+    state = branch.state_dict()
+    del state["_extra_state"]  # they took neither convolutions nor quantiles, whatever the default is now
+    again = WhisperStatistics(TASKS, views=VIEWS, convolutions=True, quantiles=True).eval()
+    nn.ModuleDict({"inner": again}).load_state_dict({f"inner.{key}": value for key, value in state.items()})
+    for task, rows in branch(batch_of(branch, VALUES)).items():
+        assert torch.equal(again(batch_of(again, VALUES))[task], rows)
 
 
 def test_a_task_that_nobody_labels_is_undecided() -> None:
@@ -98,13 +154,14 @@ def test_a_solved_branch_loads_into_one_that_never_saw_the_data() -> None:
     branch = solved()
     again = WhisperStatistics(TASKS, views=VIEWS).eval()
     again.load_state_dict(branch.state_dict(), strict=True)
+    assert again.solved_c == branch.solved_c == dict.fromkeys(TASKS, 3e-3)
     before, after = branch(batch_of(branch, VALUES)), again(batch_of(branch, VALUES))
     torch.testing.assert_close(after["emotion"], before["emotion"])
 
 
 def test_the_features_are_those_of_the_arguments_and_of_their_defaults() -> None:
     assert WhisperStatistics.features_of({})[0].key == WhisperStatistics(TASKS).feature_keys[0]
-    given = {"whisper": "base.en", "margin_s": None, "views": 2, "trim_db": None}
+    given: dict[str, Any] = {"whisper": "base.en", "margin_s": None, "views": 2, "trim_db": None}
     assert WhisperStatistics.features_of(given)[0].key == WhisperStatistics(TASKS, **given).feature_keys[0]
 
 
@@ -120,6 +177,7 @@ def test_a_layer_that_the_model_lacks_is_refused() -> None:
         ({"layers": []}, "layers counted from 1"),
         ({"layers": [0]}, "layers counted from 1"),
         ({"views": 0}, "views of at least 1"),
+        ({"whisper": []}, "at least one Whisper model"),
         ({"margin_s": -1.0}, "margin_s in"),
     ],
 )

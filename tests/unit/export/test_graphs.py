@@ -22,13 +22,14 @@ TASKS = {"pitch": ["low", "middle", "high"], "voice": ["deep", "bright"]}
 FRONT_END = FrontEnd(16000, 30.0, False, 15.0)
 
 
-def whisper_branch(weights: Path, views: int = 2) -> Branch:
-    """Random regression over the states of a model."""
+def whisper_branch(weights: Path, **options: bool) -> Branch:
+    """Random regression over statistics of the states of a model, of two views."""
     import whisper
 
     dims = whisper.load_model(str(weights)).dims
-    branch = WhisperStatistics(TASKS, str(weights), views=views)
-    branch.readout._build(dims.n_audio_layer * 2 * dims.n_audio_state, torch.device("cpu"))
+    branch = WhisperStatistics(TASKS, str(weights), views=2, **options)
+    nothing = torch.zeros(1, 1, 1 + dims.n_audio_layer, 5, dims.n_audio_state)
+    branch.readout._build(branch.rows_of([nothing]).shape[2], torch.device("cpu"))
     for head in branch.readout.heads.values():
         torch.nn.init.normal_(head.weight, std=0.02)
     return one_view(branch)
@@ -73,9 +74,11 @@ def test_the_graph_of_a_published_cnn_is_the_branch() -> None:
     assert largest_difference(PublishedCnn(TASKS, rate_hz=16000, duration_s=1.5).eval()) < 5e-5
 
 
-def test_the_graph_of_whisper_is_the_branch_with_one_view(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [True, False])
+def test_the_graph_of_whisper_is_the_branch_with_one_view(tmp_path: Path, more: bool) -> None:
     torch.manual_seed(0)
-    assert largest_difference(whisper_branch(save_whisper(tmp_path / "whisper.pt"))) < 5e-5
+    branch = whisper_branch(save_whisper(tmp_path / "whisper.pt"), convolutions=more, quantiles=more)
+    assert largest_difference(branch) < 5e-5
 
 
 @pytest.mark.slow
@@ -84,7 +87,7 @@ def test_the_graph_of_the_real_whisper_is_the_branch_with_one_view(shared: Path)
     if not weights.is_file():
         pytest.skip(f"no file {weights}")
     torch.manual_seed(0)
-    assert largest_difference(whisper_branch(weights)) < 1e-4
+    assert largest_difference(whisper_branch(weights, convolutions=True, quantiles=True)) < 1e-4
 
 
 @pytest.mark.parametrize("margin_s", [0.0, 0.5])
@@ -102,5 +105,7 @@ def test_branches_that_a_graph_cannot_hold_say_why(tmp_path: Path) -> None:
     assert why_not(AudioCnn(TASKS, width=4, stages=2), RATE_HZ) is None
     reason = why_not(TranscriptGru(TASKS, transcript="reference"), RATE_HZ)
     assert reason == "TranscriptGru reads transcript, which the graph does not compute"
-    whisper = whisper_branch(save_whisper(tmp_path / "whisper.pt"))
-    assert "has 22050 Hz" in str(why_not(whisper, 22050))
+    weights = save_whisper(tmp_path / "whisper.pt")
+    assert "has 22050 Hz" in str(why_not(whisper_branch(weights), 22050))
+    several = WhisperStatistics(TASKS, [str(weights), "base"])
+    assert "reads 2 Whisper models" in str(why_not(several, RATE_HZ))

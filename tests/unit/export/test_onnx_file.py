@@ -26,7 +26,7 @@ def test_the_file_of_a_fusion_gives_what_pytorch_gives(tmp_path: Path) -> None:
     rule.fit(torch.randn(2, 8, 3), torch.arange(8) % 3)
     selection = replace(
         selection_of(
-            whisper=whisper_branch(save_whisper(tmp_path / "whisper.pt")),
+            whisper=whisper_branch(save_whisper(tmp_path / "whisper.pt"), convolutions=True, quantiles=True),
             cnn=PublishedCnn(TASKS, rate_hz=16000, duration_s=1.5).eval(),
         ),
         rules=dict.fromkeys(TASKS, rule),

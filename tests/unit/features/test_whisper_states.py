@@ -15,7 +15,8 @@ from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import WhisperStateFrames, WhisperStateStatistics
 from lightning_emorec.features.test_time_views import view_of
-from lightning_emorec.features.whisper_states import WhisperStates
+from lightning_emorec.features.whisper_states import WhisperStates, statistics_of
+from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
 from tests.tiny_whisper import save_whisper
 
@@ -60,13 +61,35 @@ def test_frames_in_full_context_are_those_of_the_library(model: str, tmp_path: P
         np.testing.assert_allclose(value[:, layer], states, atol=5e-3)
 
 
-def test_statistics_are_the_mean_and_deviation_of_the_frames(model: str, tmp_path: Path) -> None:
+def test_statistics_are_mean_deviation_and_quantiles_of_the_frames(model: str, tmp_path: Path) -> None:
     sound = noise(0.5)
     (frames,) = values(WhisperStateFrames(model, step=1), tmp_path, sound)
     (statistics,) = values(WhisperStateStatistics(model), tmp_path, sound)
-    assert statistics.shape == (1, LAYERS, 2 * WIDTH)
-    np.testing.assert_allclose(statistics[0, :, :WIDTH], frames.astype(float).mean(axis=0), atol=5e-3)
-    np.testing.assert_allclose(statistics[0, :, WIDTH:], frames.astype(float).std(axis=0), atol=5e-3)
+    assert statistics.shape == (1, 1 + LAYERS, 5, WIDTH)
+    own = frames.astype(float)  # (frames, layers, width)
+    by_hand = np.stack(
+        [own.mean(axis=0), own.std(axis=0), *np.quantile(own, [0.1, 0.5, 0.9], axis=0)], axis=1
+    )
+    np.testing.assert_allclose(statistics[0, 1:], by_hand, atol=5e-3)
+
+
+def test_the_convolutions_output_comes_first_without_the_code_of_positions(
+    model: str, tmp_path: Path
+) -> None:
+    sound, heard = noise(0.5), list[torch.Tensor]()
+    loaded = whisper.load_model(model)
+    loaded.encoder.conv2.register_forward_hook(lambda _layer, _given, made: heard.append(made[0]))
+    with torch.no_grad():
+        loaded.embed_audio(whisper.log_mel_spectrogram(whisper.pad_or_trim(torch.tensor(sound)))[None])
+    own = torch.nn.functional.gelu(heard[0])[:, :25]  # (width, frames)
+    (statistics,) = values(WhisperStateStatistics(model, margin_s=None), tmp_path, sound)
+    np.testing.assert_allclose(statistics[0, 0, 0], own.mean(dim=1), atol=5e-3)
+    np.testing.assert_allclose(statistics[0, 0, 1], own.std(dim=1, correction=0), atol=5e-3)
+
+
+def test_quantiles_of_one_frame_are_that_frame() -> None:
+    states = torch.arange(6.0).reshape(2, 1, 3)
+    np.testing.assert_array_equal(statistics_of(states)[:, 2:], states.repeat(1, 3, 1))
 
 
 def test_the_states_of_silence_around_the_speech_are_left_out(model: str, tmp_path: Path) -> None:
@@ -77,9 +100,9 @@ def test_the_states_of_silence_around_the_speech_are_left_out(model: str, tmp_pa
     (everything,) = values(WhisperStateStatistics(model, trim_db=None), tmp_path, sound)
     own = frames.astype(float)
     np.testing.assert_allclose(
-        speech[0, :, :WIDTH], own[24:51].mean(axis=0), atol=5e-3
+        speech[0, 1:, 0], own[24:51].mean(axis=0), atol=5e-3
     )  # a frame of 10 ms on each side
-    np.testing.assert_allclose(everything[0, :, :WIDTH], own.mean(axis=0), atol=5e-3)
+    np.testing.assert_allclose(everything[0, 1:, 0], own.mean(axis=0), atol=5e-3)
 
 
 def test_frames_are_averaged_over_a_step_and_layers_chosen(model: str, tmp_path: Path) -> None:
@@ -117,7 +140,7 @@ def test_statistics_rest_on_the_clip_s_own_frames(model: str, tmp_path: Path) ->
 def test_the_views_are_those_of_the_recipe(model: str, tmp_path: Path) -> None:
     sound = noise(0.4)
     (value,) = values(WhisperStateStatistics(model, views=4), tmp_path, sound)
-    assert value.shape == (4, LAYERS, 2 * WIDTH)
+    assert value.shape == (4, 1 + LAYERS, 5, WIDTH)
     digest = AudioStore(tmp_path / "cache", 16000).digests([tmp_path / "0.wav"])[0]
     views = [view_of(sound, number, digest, 16000) for number in range(4)]
     by_hand = values(WhisperStateStatistics(model), tmp_path, *views)
@@ -167,6 +190,15 @@ def test_the_key_follows_what_changes_the_states(model: str, tmp_path: Path) -> 
     frames = [{}, {"layers": [1]}, {"layers": [2]}, {"step": 3}]
     keys |= {WhisperStateFrames(model, **other).key for other in frames}  # type: ignore[arg-type]
     assert len(keys) == 9
+
+
+def test_values_are_kept_apart_from_those_of_versions_with_fewer_statistics(model: str) -> None:
+    feature = WhisperStateStatistics(model, views=2)
+    assert (
+        feature.key == f"whisper-statistics-{short_hash(feature.options(), digits=12)}"
+    )  # in old checkpoints
+    assert feature.stored_as != feature.key
+    assert feature.stored_as != WhisperStateStatistics(model, views=3).stored_as
 
 
 @pytest.mark.parametrize(
