@@ -146,7 +146,7 @@ class WhisperStatistics(PerTaskBranch):
     def learn_speakers(self, rows: NDArray[np.float64], training: TrainingData) -> None:
         """Solve on adapted rows."""
         if self.adapted is not None:
-            self.adapted.learn(rows, training, self.readout, lambda *given: self.solve_task(*given)[0])
+            self.adapted.learn(rows, training, self.readout, lambda *of: self.solve_task(*of)[0])
 
     def speaker_scores(self, batch: Batch, logits: Logits) -> dict[str, SpeakerScores]:
         """Scores of every view by both solutions."""
