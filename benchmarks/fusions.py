@@ -3,13 +3,15 @@
     python benchmarks/fusions.py runs/fused-5fold --branches whisper_statistics audio_cnn egemaps_cnn
 
 "choice" is what a choice between rows may rest on: each of the actors that a rule is solved on is left out in turn,
-and judged by the rule of the others. "test" is the rule of all of them on the fold's test actors, for the record.
+and judged by the rule of the others. "bound" is the rule solved on the clips that it judges, all at once: more than
+the rule can reach. "test" is the rule of all of them on the fold's test actors, for the record.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +27,23 @@ from lightning_emorec.part_logits import PartLogits
 Known = dict[str, PartLogits]
 Judged = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Log-probabilities and labels of the clips held out, and of the test clips."""
+
+
+class ByConfidence(LogLinear):
+    """A log-linear pool in which each branch has a second weight, times one minus its entropy over the largest."""
+
+    def learn(self, log_p: Tensor, labels: Tensor) -> None:
+        """Solve for both weights of each branch."""
+        super().learn(self._both(log_p), labels)
+
+    def fuse(self, log_p: Tensor) -> Tensor:
+        """(branches, batch, classes) -> (batch, classes)."""
+        return super().fuse(self._both(log_p))
+
+    @staticmethod
+    def _both(log_p: Tensor) -> Tensor:
+        entropy = -(log_p.exp() * log_p).sum(dim=2, keepdim=True) / math.log(log_p.shape[2])
+        return torch.cat([log_p, (1 - entropy) * log_p])
 
 
 class Stacking(FusionRule):
@@ -83,6 +102,7 @@ def rules() -> dict[str, FusionRule]:
         "log-linear, ridge 0.1, temperatures first": LogLinear(ridge=0.1, calibrate=True),
         "log-linear, ridge 0.03 towards the best branch": LogLinear(ridge=0.03, prior="best"),
         "log-linear, ridge 0.1 towards the best branch": LogLinear(ridge=0.1, prior="best"),
+        "the same, and weights by confidence": ByConfidence(ridge=0.1, prior="best"),
         "log-linear, ridge 0.3 towards the best branch": LogLinear(ridge=0.3, prior="best"),
         "log-linear, ridge 1 towards the best branch": LogLinear(ridge=1.0, prior="best"),
         "weights for each class, C 0.01": Stacking(0.01, diagonal=True),
@@ -106,14 +126,32 @@ def main() -> None:
     ways: list[Literal["val", "inner"]] = ["val"]
     if all(branch_file(cell, name, "inner").is_file() for cell in cells for name in names):
         ways.append("inner")
-    print("| solved on | way | choice: accuracy | NLL | test: accuracy | NLL |\n|---|---|---|---|---|---|")
+    print("| solved on | way | choice: accuracy | NLL | bound: accuracy | NLL | test: accuracy | NLL |")
+    print("|---|---|---|---|---|---|---|---|")
     for way in ways:
         found = [_both(cell, names, way) for cell in cells]
-        for name in names:
+        stacks = [_stack(known, task) for known, _ in found]
+        solved, labels = torch.cat([of for of, _ in stacks], dim=1), torch.cat([of for _, of in stacks])
+        for name, logits in zip(names, solved, strict=True):
             alone = [(_alone(known[name], task), _alone(test[name], task)) for known, test in found]
-            print(_row(way, f"`{name}`", alone))
+            print(_row(way, f"`{name}`", alone, (logits.log_softmax(dim=1), labels)))
         for label in rules():
-            print(_row(way, label, [_judge(label, known, test, task) for known, test in found]))
+            bound = rules()[label]
+            bound.fit(solved, labels)
+            judged = [_judge(label, known, test, task) for known, test in found]
+            print(_row(way, label, judged, (bound(solved), labels)))
+        _print_overlap(names, solved.argmax(dim=2), labels)
+
+
+def _print_overlap(names: list[str], predicted: Tensor, labels: Tensor) -> None:
+    """Where the first branch is wrong, what the others predict: (branches, clips) and (clips,) class indices."""
+    first, said = names[0], predicted[0]
+    wrong = said != labels
+    for name, other in zip(names[1:], predicted[1:], strict=True):
+        right, alike = ((other == of)[wrong].float().mean() for of in (labels, said))
+        print(
+            f"\nWhere {first} is wrong, {name} is right in {right:.1%} and predicts the same wrong class in {alike:.1%}."
+        )
 
 
 def _both(cell: Path, names: list[str], way: Literal["val", "inner"]) -> tuple[Known, Known]:
@@ -151,15 +189,16 @@ def _stack(parts: Known, task: str) -> tuple[Tensor, Tensor]:
     ]
 
 
-def _row(way: str, label: str, cells: list[Judged]) -> str:
-    figures = []
-    for part in (0, 1):
-        log_p, labels = (torch.cat([cell[part][kind] for cell in cells]) for kind in (0, 1))
-        figures.append(
-            f"{100 * (log_p.argmax(dim=1) == labels).float().mean():.1f} | {nll_loss(log_p, labels):.3f}"
-        )
+def _row(way: str, label: str, cells: list[Judged], bound: tuple[Tensor, Tensor]) -> str:
+    choice, test = (
+        tuple(torch.cat([cell[part][kind] for cell in cells]) for kind in (0, 1)) for part in (0, 1)
+    )
+    figures = [
+        f"{100 * (log_p.argmax(dim=1) == labels).float().mean():.1f} | {nll_loss(log_p, labels):.3f}"
+        for log_p, labels in (choice, bound, test)
+    ]
     solved_on = {"val": "validation split", "inner": "out of fold"}[way]
-    return f"| {solved_on} | {label} | {figures[0]} | {figures[1]} |"
+    return f"| {solved_on} | {label} | {' | '.join(figures)} |"
 
 
 if __name__ == "__main__":
