@@ -150,7 +150,7 @@ def _print_overlap(names: list[str], predicted: Tensor, labels: Tensor) -> None:
     for name, other in zip(names[1:], predicted[1:], strict=True):
         right, alike = ((other == of)[wrong].float().mean() for of in (labels, said))
         print(
-            f"\nWhere {first} is wrong, {name} is right in {right:.1%} and predicts the same wrong class in {alike:.1%}."
+            f"\nWhere {first} is wrong, {name} is right in {right:.1%} and has the same wrong class in {alike:.1%}."
         )
 
 
