@@ -10,9 +10,6 @@ models the row of quantiles is made of each of them, and of all side by side.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import compress
 from typing import Any
 
@@ -43,39 +40,28 @@ ROWS: dict[str, dict[str, Any]] = {
 HEAD = "| row | accuracy / NLL | accuracy: difference | NLL: difference | c | CPU-s a fit |\n|---|---|---|---|---|---|"
 
 
-@dataclass
-class Screening:
-    """Clips, who speaks, what is right, and the features of all: key -> values."""
-
-    clips: list[Clip]
-    tasks: Tasks
-    features: dict[str, list[Value]]
-    folds: int
-
-    def __post_init__(self) -> None:
-        (self.task,) = self.tasks
-        self.truth = np.array([labels(clip, self.tasks)[self.task] for clip in self.clips])
-        self.actors, self.actor_of = np.unique([clip.actor for clip in self.clips], return_inverse=True)
-
-    def judged(self, branch_of: Callable[[], WhisperStatistics]) -> tuple[NDArray[Any], list[str]]:
-        """(clips, 2) accuracy in % and negative log-likelihood of each clip left out; the strengths of the folds."""
-        found, strengths = np.zeros((len(self.clips), 2)), set()
-        for fold in range(self.folds):
-            branch, out = branch_of(), self.actor_of % self.folds == fold
-            branch.solve(TrainingData(*self._some(~out)))
-            _, _, values = self._some(out)
-            rows = branch.rows_of([one.collate(values[one.key]) for one in branch.features])
-            log_p = branch.net(rows)[self.task].log_softmax(dim=1).numpy()
-            own = self.truth[out]
-            found[out] = np.stack(
-                [100 * (log_p.argmax(axis=1) == own), -log_p[np.arange(len(own)), own]], axis=1
-            )
-            strengths.add(f"{branch.solved_c[self.task]:g}")
-        return found, sorted(strengths)
-
-    def _some(self, wanted: NDArray[np.bool_]) -> tuple[list[Clip], Tasks, dict[str, list[Value]]]:
-        values = {key: list(compress(of, wanted)) for key, of in self.features.items()}
-        return list(compress(self.clips, wanted)), self.tasks, values
+def judged(
+    clips: list[Clip], tasks: Tasks, features: dict[str, list[Value]], fold_of: NDArray[Any], **options: Any
+) -> tuple[NDArray[Any], set[float]]:
+    """(clips, 2) accuracy in % and negative log-likelihood of clips left out; the strengths of the folds."""
+    (task,) = tasks
+    truth = np.array([labels(clip, tasks)[task] for clip in clips])
+    found, strengths = np.zeros((len(clips), 2)), set()
+    for fold in np.unique(fold_of):
+        branch, out = WhisperStatistics(tasks, **options), fold_of == fold
+        learned, known = (
+            list(compress(clips, ~out)),
+            {key: list(compress(of, ~out)) for key, of in features.items()},
+        )
+        branch.solve(TrainingData(learned, tasks, known))
+        rows = branch.rows_of(
+            [one.collate(list(compress(features[one.key], out))) for one in branch.features]
+        )
+        log_p = branch.net(rows)[task].log_softmax(dim=1).numpy()
+        own = truth[out]
+        found[out] = np.stack([100 * (log_p.argmax(axis=1) == own), -log_p[np.arange(len(own)), own]], axis=1)
+        strengths.add(branch.solved_c[task])
+    return found, strengths
 
 
 def main(
@@ -93,7 +79,7 @@ def main(
     reader = FeatureReader(FeatureCache(cache), features, AudioStore(cache, 16000))
     reader.fill(clips)
     values = {feature.key: list(LazyValues(reader, feature.key, clips)) for feature in features}
-    screening = Screening(clips, {task: list(corpus.tasks[task])}, values, folds)
+    names, actor_of = np.unique([clip.actor for clip in clips], return_inverse=True)
     made = {name: options | {"whisper": whisper} for name, options in ROWS.items()}
     if whisper and len(whisper) > 1:
         sets = [*([one] for one in whisper), whisper]
@@ -101,23 +87,20 @@ def main(
     print(HEAD)
     first = None
     for name, options in made.items():
-        start = time.process_time()
-        found, strengths = screening.judged(
-            partial(WhisperStatistics, screening.tasks, views=views, **options)
-        )
+        start, tasks = time.process_time(), {task: list(corpus.tasks[task])}
+        found, strengths = judged(clips, tasks, values, actor_of % folds, views=views, **options)
         spent_s = (time.process_time() - start) / folds
-        by_actor = np.stack(
-            [found[screening.actor_of == who].mean(axis=0) for who in range(len(screening.actors))]
-        )
+        by_actor = np.stack([found[actor_of == who].mean(axis=0) for who in range(len(names))])
         first = by_actor if first is None else first
-        gain = (by_actor - first).mean(axis=0)
-        error = (by_actor - first).std(axis=0, ddof=1) / len(by_actor) ** 0.5
-        accuracy, nll = found.mean(axis=0)
-        print(
-            f"| {name} | {accuracy:.1f} / {nll:.3f} | {gain[0]:+.1f} ± {error[0]:.1f} "
-            f"| {gain[1]:+.3f} ± {error[1]:.3f} | {', '.join(strengths)} | {spent_s:.0f} |",
-            flush=True,
+        gain, error = (
+            (by_actor - first).mean(axis=0),
+            (by_actor - first).std(axis=0, ddof=1) / len(names) ** 0.5,
         )
+        (accuracy, nll), told = found.mean(axis=0), ", ".join(f"{c:g}" for c in sorted(strengths))
+        scores = (
+            f"{accuracy:.1f} / {nll:.3f} | {gain[0]:+.1f} ± {error[0]:.1f} | {gain[1]:+.3f} ± {error[1]:.3f}"
+        )
+        print(f"| {name} | {scores} | {told} | {spent_s:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

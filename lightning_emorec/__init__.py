@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lightning_emorec.user_caches import settle_user_caches
+
 if TYPE_CHECKING:
     from lightning_emorec.inference import TrainedModel, branch_logits, load_model, logits_of
     from lightning_emorec.recognition.options import Options
@@ -39,4 +41,5 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for (PEP 562): torch takes seconds, and `--help` needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    settle_user_caches()
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'inference')}"), name)

@@ -18,6 +18,7 @@ from lightning_emorec import __version__
 from lightning_emorec.errors import EmorecError, line_and_status
 from lightning_emorec.installation import command_name, with_installed_paths
 from lightning_emorec.jobs.signals import STOPS, stopped_by
+from lightning_emorec.user_caches import settle_user_caches
 
 LIGHTNING_CLI = "lightning_emorec.cli:run"
 """`module:function` that is given the whole command line, the verb first."""
@@ -156,6 +157,7 @@ def _run(args: list[str]) -> object:
         raise EmorecError(f"a verb among {', '.join(VERBS)}", name, fix)
     if verb is not None and {"-h", "--help"} & set(rest):
         print(f"example: {command_name()} {name} {verb.example}\n")
+    settle_user_caches()
     if verb is None or verb.function == LIGHTNING_CLI:
         return _imported(LIGHTNING_CLI)(args)
     return _call(name, verb, rest)

@@ -142,7 +142,7 @@ class EmotionDataModule(LightningDataModule):
         clips = self.corpus.clips()
         if self.on_error == "error":
             return clips
-        errors = self.audio.unusable(sounds_of(with_audio(clips)), verify=False)
+        errors = self.audio.unusable(sounds_of(with_audio(clips)))
         sounds = {clip.id: sound_of(clip) for clip in clips}
         self.skipped = {clip: errors[sound].found for clip, sound in sounds.items() if sound in errors}
         for warning in self.warnings:

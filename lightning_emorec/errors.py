@@ -77,6 +77,8 @@ def _correctable(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and (died := _WORKER_DIED.search(str(error))):
         fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {_CONTINUE}"
         return f"expected every data.workers process to stay alive; found {died[0].strip()}; {fix}"
+    if isinstance(error, RuntimeError) and str(error) == "Could not determine home directory.":  # pathlib's
+        return "expected paths without ~, or a home folder; found no home folder; set HOME, or write the paths in full"
     # jsonargparse wraps the exception of a constructor.
     ours = error.__cause__ if isinstance(error, ValueError) else error
     return str(ours) if isinstance(ours, EmorecError) else None

@@ -20,7 +20,7 @@ Lock = IO[str]
 def try_lock(file: Path) -> Lock | None:
     """Create a file (and its folder) and lock it; None if another process holds the lock."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = file.open("w", encoding="utf8")
+    lock = file.open("a", encoding="utf8")  # which leaves alone what the holder has written
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -29,11 +29,17 @@ def try_lock(file: Path) -> Lock | None:
     return lock
 
 
-def lock(file: Path) -> Lock:
-    """Create a file (and its folder) and lock it; waits while another process holds the lock."""
+def lock(file: Path, brief: bool = False) -> Lock:
+    """Create a file (and its folder) and lock it; waits while another process holds the lock.
+
+    Args:
+        file: The file.
+        brief: It is held for moments only, so that no warning says that it is waited for.
+    """
     if (held := try_lock(file)) is not None:
         return held
-    log.warning("waiting for the lock %s, which another process holds", file)
-    waiting = file.open("w", encoding="utf8")
+    if not brief:
+        log.warning("waiting for the lock %s, which another process holds", file)
+    waiting = file.open("a", encoding="utf8")
     fcntl.flock(waiting, fcntl.LOCK_EX)
     return waiting

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,23 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 120.0
 """Timeout for the write of another process: a write takes milliseconds, but a network disk may stall."""
+
+
+_kept = threading.local()
+
+
+def kept_connection(path: Path, table: str) -> sqlite3.Connection:
+    """As `connect`, but one connection for all calls of this thread with this path; a forked process has its own."""
+    connections: dict[Path, sqlite3.Connection] = vars(_kept).setdefault(f"of {os.getpid()}", {})
+    if path not in connections:
+        connections[path] = connect(path, table)
+    return connections[path]
+
+
+def drop_connection(path: Path) -> None:
+    """Close what `kept_connection` gave, if anything: the file may have been replaced."""
+    if (connection := vars(_kept).get(f"of {os.getpid()}", {}).pop(path, None)) is not None:
+        connection.close()
 
 
 def connect(path: Path, table: str) -> sqlite3.Connection:

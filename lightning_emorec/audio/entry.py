@@ -57,8 +57,16 @@ def write_entry(path: Path, audio: NDArray[np.float32], rate_hz: int) -> None:
         file.write(body)
 
 
-def read_entry(path: Path, rate_hz: int, stretch: Stretch | None = None) -> NDArray[np.float32]:
-    """(time,) samples of an entry or of a stretch of it, checked as far as header and size go.
+def read_entry(
+    path: Path, rate_hz: int, stretch: Stretch | None = None, checksum: bool = True
+) -> NDArray[np.float32]:
+    """(time,) samples of an entry or of a stretch of it.
+
+    Args:
+        path: The entry.
+        rate_hz: Its rate.
+        stretch: None means all of it.
+        checksum: Compare the checksum, which reads every byte; otherwise header and size are checked.
 
     Raises:
         FileNotFoundError: There is no such entry.
@@ -67,6 +75,8 @@ def read_entry(path: Path, rate_hz: int, stretch: Stretch | None = None) -> NDAr
     """
     with path.open("rb") as file, _mapped(file.fileno()) as data:
         scale = _check_header(data, rate_hz)
+        if checksum:
+            _check_sum(path, data)
         length = (len(data) - HEADER_BYTES) // SAMPLE_BYTES
         first, last = (0, length) if stretch is None else stretch.cut(length, rate_hz)
         samples = np.frombuffer(data, "<i2", last - first, HEADER_BYTES + SAMPLE_BYTES * first)
@@ -80,22 +90,23 @@ def entry_samples(path: Path) -> int:
     return (path.stat().st_size - HEADER_BYTES) // SAMPLE_BYTES
 
 
-def entry_peak(path: Path, rate_hz: int, checksum: bool) -> float:
-    """Largest magnitude in an entry that is whole; with `checksum`, every byte is read and checked.
+def entry_peak(path: Path, rate_hz: int) -> float:
+    """Largest magnitude in an entry, checked as far as header and size go.
 
     Raises:
         FileNotFoundError: There is no such entry.
         DamagedEntryError: It is not whole.
     """
     with path.open("rb") as file, _mapped(file.fileno()) as data:
-        scale = _check_header(data, rate_hz)
-        if checksum:
-            (expected,) = CHECKSUM.unpack_from(data, FIELDS.size)
-            with memoryview(data) as view, view[HEADER_BYTES:] as body:
-                found = zlib.crc32(body, zlib.crc32(view[: FIELDS.size]))
-            if found != expected:
-                raise DamagedEntryError(f"{path}: wrong checksum")
-    return scale * LARGEST
+        return _check_header(data, rate_hz) * LARGEST
+
+
+def _check_sum(path: Path, data: mmap.mmap) -> None:
+    (expected,) = CHECKSUM.unpack_from(data, FIELDS.size)
+    with memoryview(data) as view, view[HEADER_BYTES:] as body:
+        found = zlib.crc32(body, zlib.crc32(view[: FIELDS.size]))
+    if found != expected:
+        raise DamagedEntryError(f"{path}: wrong checksum")
 
 
 def _rounded(audio: NDArray[np.float32]) -> tuple[NDArray[np.int16], float]:

@@ -91,7 +91,8 @@ class Recording:
             head, after_tag = _heads(self._source)
         if not head:
             raise EmorecError("an audio file", f"an empty file {self.name}", "restore it or remove it")
-        self._kind = kind_of(head)
+        behind = kind_of(after_tag)  # not only MP3s are tagged
+        self._kind = kind_of(head) if behind in (TEXT, UNKNOWN) else behind
         if self._kind == TEXT:
             raise _unreadable(self.name, self._kind, "it is text")
         self.says_length = self._kind != MP3 or counts_frames(after_tag)

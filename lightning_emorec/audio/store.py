@@ -28,10 +28,9 @@ from lightning_emorec.audio.parallel import run_threads
 from lightning_emorec.audio.sndfile_decoder import UNKNOWN_FRAMES
 from lightning_emorec.audio.stretch import FileOrStretch, Stretch, file_of, files_of
 from lightning_emorec.errors import FULL_DISK, EmorecError, UnavailableError
+from lightning_emorec.user_caches import CACHE_VARIABLE
 
 logger = logging.getLogger(__name__)
-
-CACHE_VARIABLE = "EMOREC_CACHE"
 
 JUDGED_BY = 50
 """Files whose durations stand for all when the space that is lacking is estimated."""
@@ -81,11 +80,12 @@ class AudioStore:
         self._index = DigestIndex(folder)
         self._notes = NoteIndex(folder)
         self._known: dict[str, str] = {}  # path as given -> digest
+        self._checked: set[Path] = set()  # entries whose checksum this process has compared
 
     def at(self, rate_hz: int) -> AudioStore:
         """The same cache at another rate; what is known of the files is shared."""
         other = AudioStore(self.folder, rate_hz, self.channel)
-        other._known = self._known
+        other._known, other._checked = self._known, self._checked
         return other
 
     def digests(self, sounds: Sequence[FileOrStretch]) -> list[str]:
@@ -102,22 +102,21 @@ class AudioStore:
             raise combined(list(errors.values()))
         return [self._digest(sound) for sound in sounds]
 
-    def prepare(self, sounds: Sequence[FileOrStretch], verify: bool = True) -> None:
-        """Decode what is not kept yet, or not whole.
+    def prepare(self, sounds: Sequence[FileOrStretch]) -> None:
+        """Decode what is not kept yet, or not whole by its header and size: `load` compares checksums.
 
         Args:
             sounds: Audio files, and stretches of them.
-            verify: Read every entry and compare checksums; otherwise only headers and sizes are looked at.
 
         Raises:
             EmorecError: Sounds that cannot be used, all counted and the first named, after all the others are
                 decoded; or a cache folder that is full or cannot be written.
         """
-        if errors := self.unusable(sounds, verify):
+        if errors := self.unusable(sounds):
             once = {(file_of(sound), error.found): error for sound, error in errors.items()}
             raise combined(list(once.values()))
 
-    def unusable(self, sounds: Sequence[FileOrStretch], verify: bool) -> dict[FileOrStretch, EmorecError]:
+    def unusable(self, sounds: Sequence[FileOrStretch]) -> dict[FileOrStretch, EmorecError]:
         """Decode as `prepare` does, and return an error for each sound that cannot be used.
 
         Raises:
@@ -126,7 +125,7 @@ class AudioStore:
         files = files_of(sounds)
         unread = self._learn(files)
         sources = self._sources(files)
-        lacking = self._lacking(sources, verify)
+        lacking = self._lacking(sources)
         bad = self._decode_all([(digest, sources[digest]) for digest in lacking])
         errors: dict[FileOrStretch, EmorecError] = {}
         for sound in sounds:
@@ -169,7 +168,9 @@ class AudioStore:
         return {sound: known[digest] for sound, digest in digests.items() if digest in known}
 
     def load(self, sound: FileOrStretch) -> NDArray[np.float32]:
-        """(time,) samples of a file or of a stretch of one, decoding the file if it is not kept yet.
+        """(time,) samples of a file or of a stretch of one, decoding the file if it is not kept yet, or damaged.
+
+        The checksum of what is kept is compared at the first reading in a process.
 
         Raises:
             EmorecError: The file cannot be used, the stretch is not within it, or the cache folder cannot be written.
@@ -178,10 +179,12 @@ class AudioStore:
         digest = self._known.get(str(path)) or self.digests([path])[0]
         entry = self._entry(digest)
         try:
-            return read_entry(entry, self.rate_hz, stretch)
+            audio = read_entry(entry, self.rate_hz, stretch, checksum=entry not in self._checked)
         except (OSError, DamagedEntryError) as error:
             self._decode_again(digest, path, error)
-        return read_entry(entry, self.rate_hz, stretch)
+            audio = read_entry(entry, self.rate_hz, stretch)
+        self._checked.add(entry)
+        return audio
 
     def _digest(self, sound: FileOrStretch) -> str:
         of_file = self._known[str(file_of(sound))]
@@ -208,11 +211,11 @@ class AudioStore:
                 sources.setdefault(self._known[str(path)], path)
         return sources
 
-    def _lacking(self, sources: dict[str, Path], verify: bool) -> list[str]:
+    def _lacking(self, sources: dict[str, Path]) -> list[str]:
         """Digests without a whole entry. Warns of entries that are damaged, and of those that are silence."""
 
         def peak(digest: str) -> float:
-            return entry_peak(self._entry(digest), self.rate_hz, verify)
+            return entry_peak(self._entry(digest), self.rate_hz)
 
         lacking = []
         with closing(run_threads(peak, list(sources), "Checking decoded audio")) as checks:

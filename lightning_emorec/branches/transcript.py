@@ -19,6 +19,7 @@ class TranscriptBranch(Branch):
         whisper: Name or path of the Whisper model; null means `$EMOREC_WHISPER`, else tiny.en.
         transcript_file: A CSV with the columns clip and text, for `transcript: file`.
         context_s: Pad clips to this and not to 30 s for Whisper: faster, less faithful.
+        language: What is spoken, for Whisper, such as pl; other languages than en need a multilingual model.
     """
 
     def __init__(
@@ -28,16 +29,17 @@ class TranscriptBranch(Branch):
         whisper: str | None = None,
         transcript_file: str | None = None,
         context_s: float | None = None,
+        language: str = "en",
         **recipe: Any,
     ) -> None:
         super().__init__(tasks, **recipe)
-        self.transcript = transcript_feature(transcript, whisper, transcript_file, context_s)
+        self.transcript = transcript_feature(transcript, whisper, transcript_file, context_s, language)
 
     @classmethod
     def transcript_of(cls, init_args: Mapping[str, Any]) -> Transcript:
         """The transcript that these arguments choose."""
         given = cls.with_defaults(init_args)
-        names = ("transcript", "whisper", "transcript_file", "context_s")
+        names = ("transcript", "whisper", "transcript_file", "context_s", "language")
         return transcript_feature(*(given[name] for name in names))
 
     @classmethod

@@ -46,7 +46,7 @@ def predict(
     top_k: int | None = None,
     text: str | None = None,
     no_text: bool = False,
-    channel: int | Literal["each"] | None = None,
+    channel: int | Literal["each", "mix"] | None = None,
     adapt: Literal["none", "speaker", "recording"] = "none",
     embeddings: str | None = None,
     device: str | None = None,
@@ -83,7 +83,8 @@ def predict(
         top_k: Tell only so many of the most probable emotions; branches and further tasks keep all.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
-        channel: Take this one, counted from 0, or each as a speaker; by default channels are mixed.
+        channel: Take this one, counted from 0, each as a speaker, or their mix; by default what the model was trained
+            on: one channel, as --data.channel of fit chose it, or the mix.
         adapt: Judge each clip knowing the others of its speaker, without labels: those of the same name in the column
             `speaker` of --list, or all of a recording that has one speaker. Takes two passes, and a model that was
             trained with `adapt: speaker`.

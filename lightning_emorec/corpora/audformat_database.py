@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightning_emorec.corpora.label_names import Name
 from lightning_emorec.corpora.speakers import NoSpeaker
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError, UnavailableError
@@ -45,14 +46,14 @@ class AudformatDatabase(TableCorpus):
         self,
         root: str,
         tables: list[str],
-        tasks: dict[Any, list[Any]],
+        tasks: dict[Name, list[Name]],
         actor_column: str = "speaker",
         text_column: str | None = None,
         label_columns: dict[str, str] | None = None,
         part_column: str | None = None,
         parts: dict[str, Part | None] | None = None,
         no_speaker: NoSpeaker = "refuse",
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
     ) -> None:
         if not tables:
             raise EmorecError("at least one table", "none", "set --data.corpus.tables")

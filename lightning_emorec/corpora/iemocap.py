@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.label_names import EmotionMap
+from lightning_emorec.corpora.label_names import EmotionMap, Name
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip, Tasks
 
@@ -52,7 +51,7 @@ class Iemocap(Corpus):
         EmorecError: Labels that cannot be.
     """
 
-    def __init__(self, root: str | None = None, labels: dict[Any, Any] | None = None) -> None:
+    def __init__(self, root: str | None = None, labels: dict[Name, Name] | None = None) -> None:
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "data/iemocap").expanduser()
         self._emotions = EmotionMap(labels, _TASKS)
 

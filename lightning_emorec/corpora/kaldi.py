@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from lightning_emorec.corpora.label_names import Name
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.table import Table
@@ -32,11 +32,11 @@ class KaldiFolder(TableCorpus):
     def __init__(
         self,
         folders: list[str],
-        tasks: dict[Any, list[Any]],
+        tasks: dict[Name, list[Name]],
         label_files: dict[str, str] | None = None,
         parts: dict[str, Part] | None = None,
         root: str | None = None,
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
     ) -> None:
         super().__init__(
             Path(root or ".").expanduser(),

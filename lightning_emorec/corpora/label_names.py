@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.table import did_you_mean
 from lightning_emorec.types import Clip, Tasks
+
+if TYPE_CHECKING:
+    Name = Any
+else:  # as Any, jsonargparse would parse "no" as YAML again
+    Name = str | bool | int | float | None
+"""A name in a config: a text, or what YAML makes of one without quotes, which is refused."""
 
 LabelMap = dict[str, str | None]
 """Label as a corpus has it -> class, or None for clips that are left out."""
@@ -16,7 +22,7 @@ LabelMap = dict[str, str | None]
 _TASKS, _LABELS = "--data.corpus.tasks", "--data.corpus.labels"
 
 
-def checked_tasks(tasks: Mapping[Any, Iterable[Any]]) -> Tasks:
+def checked_tasks(tasks: Mapping[Name, Iterable[Name]]) -> Tasks:
     """The tasks, if they can be.
 
     Raises:
@@ -34,7 +40,7 @@ def checked_tasks(tasks: Mapping[Any, Iterable[Any]]) -> Tasks:
     return checked
 
 
-def checked_label_map(labels: Mapping[Any, Any], tasks: Tasks) -> LabelMap:
+def checked_label_map(labels: Mapping[Name, Name], tasks: Tasks) -> LabelMap:
     """The map, if it leads to classes.
 
     Raises:
@@ -62,7 +68,7 @@ class EmotionMap:
             other than text.
     """
 
-    def __init__(self, labels: Mapping[Any, Any] | None, tasks: Tasks) -> None:
+    def __init__(self, labels: Mapping[Name, Name] | None, tasks: Tasks) -> None:
         labels = labels or {}
         _refuse_other_than_text(
             [*labels, *filter(lambda one: one is not None, labels.values())], "labels", _LABELS
@@ -91,7 +97,7 @@ class EmotionMap:
         ]
 
 
-def _refuse_other_than_text(names: Iterable[Any], what: str, flag: str) -> None:
+def _refuse_other_than_text(names: Iterable[Name], what: str, flag: str) -> None:
     """YAML reads no, on and yes as booleans, 1 as a number and null as nothing, unless they are quoted."""
     if other := [name for name in names if not isinstance(name, str)]:
         found = ", ".join(f"{name} ({'null' if name is None else type(name).__name__})" for name in other)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from lightning_emorec.corpora.label_names import Name
 from lightning_emorec.corpora.speakers import NoSpeaker
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError
@@ -38,9 +38,9 @@ class ManifestCorpus(TableCorpus):
         label_columns: Task name -> column, for tasks whose column has another name.
         start_column: Column of a segment's start, which a manifest may lack; None reads no times.
         end_column: Column of a segment's end, likewise.
-        no_speaker: What to do with clips whose speaker is empty, nan, NA, n/a, None, null, Unknown, -1 or ?:
-            `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own (segments of one file
-            for one). The last may put one voice into training and test; none takes all for one person.
+        no_speaker: What to do with clips whose speaker is empty, nan, NA, n/a, #N/A, <NA>, None, null, Unknown, unk,
+            -1, - or ?: `refuse` them, `leave_out` these clips, or take `each_clip` for a person of its own (segments of
+            one file for one). The last may put one voice into training and test; none takes all for one person.
         labels: Label as the manifest has it -> class of a task; null leaves the clip out. Other labels stay.
         parts: Part as the manifest names it -> train, val or test; null leaves its clips out.
 
@@ -51,7 +51,7 @@ class ManifestCorpus(TableCorpus):
     def __init__(
         self,
         path: str,
-        tasks: dict[Any, list[Any]],
+        tasks: dict[Name, list[Name]],
         clip_column: str = "path",
         actor_column: str = "actor",
         text_column: str | None = None,
@@ -62,7 +62,7 @@ class ManifestCorpus(TableCorpus):
         start_column: str | None = "start",
         end_column: str | None = "end",
         no_speaker: NoSpeaker = "refuse",
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
         parts: dict[str, Part | None] | None = None,
     ) -> None:
         self.path = Path(path).expanduser()

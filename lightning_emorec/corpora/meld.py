@@ -8,10 +8,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.label_names import EmotionMap
+from lightning_emorec.corpora.label_names import EmotionMap, Name
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.types import Clip, Part, Tasks
 
@@ -55,7 +54,7 @@ class Meld(Corpus):
         root: str | None = None,
         audio: str | None = None,
         context_turns: int = 0,
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
     ) -> None:
         if context_turns < 0:
             raise EmorecError(

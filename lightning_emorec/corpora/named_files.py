@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
-from typing import Any
 
 from lightning_emorec.corpora.disk import sound_files
+from lightning_emorec.corpora.label_names import Name
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.table import Table
@@ -40,8 +40,8 @@ class NamedFiles(TableCorpus):
         self,
         root: str,
         pattern: str,
-        tasks: dict[Any, list[Any]],
-        labels: dict[Any, Any] | None = None,
+        tasks: dict[Name, list[Name]],
+        labels: dict[Name, Name] | None = None,
         groups: dict[str, str] | None = None,
         texts: dict[str, str] | None = None,
     ) -> None:

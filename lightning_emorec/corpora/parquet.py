@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.corpora.disk import writing
+from lightning_emorec.corpora.label_names import Name
 from lightning_emorec.corpora.speakers import NoSpeaker
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError, UnavailableError
@@ -52,7 +53,7 @@ class ParquetFiles(TableCorpus):
     def __init__(
         self,
         root: str,
-        tasks: dict[Any, list[Any]],
+        tasks: dict[Name, list[Name]],
         audio_column: str = "audio",
         actor_column: str = "speaker_id",
         text_column: str | None = None,
@@ -60,7 +61,7 @@ class ParquetFiles(TableCorpus):
         parts: dict[str, Part | None] | None = None,
         extracted: str | None = None,
         no_speaker: NoSpeaker = "refuse",
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
     ) -> None:
         self._folder = Path(root).expanduser()
         super().__init__(

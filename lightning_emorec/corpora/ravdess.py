@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.disk import sound_files, writing
 from lightning_emorec.corpora.download import Archive, install
-from lightning_emorec.corpora.label_names import EmotionMap
+from lightning_emorec.corpora.label_names import EmotionMap, Name
 from lightning_emorec.corpora.naming import SUFFIXES, RavdessName, ravdess_tasks
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.locks import lock
@@ -50,7 +49,7 @@ class Ravdess(Corpus):
     """
 
     def __init__(
-        self, root: str | None = None, download: bool = True, labels: dict[Any, Any] | None = None
+        self, root: str | None = None, download: bool = True, labels: dict[Name, Name] | None = None
     ) -> None:
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "data/ravdess").expanduser()
         self.download = download

@@ -10,7 +10,9 @@ from typing import Literal
 NoSpeaker = Literal["refuse", "each_clip", "leave_out"]
 """What is done with a clip whose speaker nobody knows."""
 
-_NOBODY = frozenset({"", "nan", "none", "null", "n/a", "unknown", "-1", "-1.0", "?"})
+_NOBODY = frozenset(
+    {"", "nan", "none", "null", "n/a", "<na>", "#n/a", "unknown", "unk", "-1", "-1.0", "?", "-"}
+)
 _WHOLE_NUMBER = re.compile(r"(\d+)(\.0*)?")
 _NAMED = 3  # groups of names that a line has; the rest is counted
 
@@ -23,7 +25,7 @@ def canonical(actor: int | str) -> str:
 
 
 def is_nobody(name: str) -> bool:
-    """Whether a name says that the speaker is not known: empty, nan, NA, n/a, None, null, Unknown, -1 or ?."""
+    """Whether a name says that the speaker is not known; the docstring of `ManifestCorpus` lists such names."""
     return name == "NA" or name.casefold() in _NOBODY
 
 

@@ -6,10 +6,10 @@ import logging
 from abc import abstractmethod
 from collections import Counter
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.label_names import checked_label_map, checked_tasks
+from lightning_emorec.corpora.label_names import Name, checked_label_map, checked_tasks
 from lightning_emorec.corpora.repeats import refuse_repeated_ids, repeated_recordings
 from lightning_emorec.corpora.speakers import NoSpeaker, is_nobody, one_name_each
 from lightning_emorec.errors import EmorecError
@@ -31,7 +31,7 @@ class TableCorpus(Corpus):
     def __init__(
         self,
         root: Path,
-        tasks: dict[Any, list[Any]],
+        tasks: dict[Name, list[Name]],
         *,
         clip_column: str = "path",
         actor_column: str = "actor",
@@ -42,7 +42,7 @@ class TableCorpus(Corpus):
         start_column: str | None = _START,
         end_column: str | None = _END,
         no_speaker: NoSpeaker = "refuse",
-        labels: dict[Any, Any] | None = None,
+        labels: dict[Name, Name] | None = None,
         parts: dict[str, Part | None] | None = None,
     ) -> None:
         self._tasks = checked_tasks(tasks)

@@ -113,7 +113,7 @@ def _clips(trained: TrainedModel, fix: str) -> tuple[list[Clip], AudioStore]:
     audio = AudioStore(default_cache_folder(), trained.front_end.rate_hz, trained.front_end.channel)
     try:
         clips = [clip for clip in with_audio(corpus.clips()) if clip.id in trained.actors]
-        audio.prepare(sounds_of(clips), verify=False)
+        audio.prepare(sounds_of(clips))
     except EmorecError as error:
         raise EmorecError(
             "the audio of the validation clips, to measure 8 bits on", error.found, fix

@@ -6,8 +6,9 @@ import io
 import json
 import logging
 import sqlite3
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
@@ -16,9 +17,17 @@ import numpy as np
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.features.claims import claims
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.progress import progress_bar
-from lightning_emorec.sqlite_store import connect, is_damage, result_code, set_aside
+from lightning_emorec.sqlite_store import (
+    connect,
+    drop_connection,
+    is_damage,
+    kept_connection,
+    result_code,
+    set_aside,
+)
 from lightning_emorec.types import Clip
 
 log = logging.getLogger(__name__)
@@ -28,13 +37,23 @@ _TABLE = (
 )
 _NPY_MAGIC = b"\x93NUMPY"
 
+_FEWEST = 32
+"""Values that a process takes upon itself at once, where so many are missing: with each lot a model is loaded anew."""
+
+_PAUSE_S = 0.5
+"""Between two looks at what other processes have computed."""
+
+
+class LostValueError(EmorecError):
+    """A value that the cache does not hold, or not whole."""
+
 
 class FeatureCache:
     """Values of features by the content of the audio they were made from.
 
     One SQLite file a feature, in `folder/features/`. Every value is committed as it comes, so what a run
-    that broke off has computed is there for the next one. No connection outlives a call: the cache can be
-    pickled, forked and used by several processes at once.
+    that broke off has computed is there for the next one. The cache can be pickled, forked and used by several
+    processes at once, which share among themselves what is missing.
 
     Args:
         folder: Root of the caches of a user or a project.
@@ -44,10 +63,10 @@ class FeatureCache:
         self.folder = folder / "features"
 
     def missing(self, feature: Feature, clips: Sequence[Clip], digests: Sequence[str]) -> dict[str, Clip]:
-        """Digest -> clip whose value is missing or damaged; equal audio is there once."""
+        """Digest -> clip whose value is missing; equal audio is there once."""
         wanted = dict(zip(digests, clips, strict=True)) if feature.from_audio else {}
-        sound = _sound_digests(self._path(feature.stored_as)) if wanted else set()
-        return {digest: clip for digest, clip in wanted.items() if digest not in sound}
+        known = _known_digests(self._path(feature.stored_as)) if wanted else set()
+        return {digest: clip for digest, clip in wanted.items() if digest not in known}
 
     def fill(
         self,
@@ -57,7 +76,9 @@ class FeatureCache:
         audio: AudioStore,
         show: bool = True,
     ) -> None:
-        """Compute the values that are missing or damaged; a feature that is not made from audio is left alone.
+        """Compute the values that are missing; a feature that is not made from audio is left alone.
+
+        What another process is computing is waited for, and not computed here.
 
         Args:
             feature: What to compute.
@@ -70,14 +91,32 @@ class FeatureCache:
         if not missing:
             return
         path = self._path(feature.stored_as)
-        with closing(_open(path)) as connection, progress_bar(show=show) as progress:
-            values = feature.compute(list(missing.values()), audio)
-            tracked = progress.track(values, total=len(missing), description=feature.activity)
-            for digest, value in zip(missing, tracked, strict=True):
+        total = len(missing)
+        with progress_bar(show=show) as progress, claims(path.with_suffix(".claims")) as claimed:
+            task = progress.add_task(feature.activity, total=total)
+            while missing:
+                with _explained(path):
+                    mine = claimed.take(list(missing), max(_FEWEST, len(missing) // 4))
+                missing = self.missing(feature, list(missing.values()), list(missing))  # by now
+                progress.update(task, completed=total - len(missing))
+                lot = {digest: missing.pop(digest) for digest in mine if digest in missing}
+                for _ in self._computed(feature, lot, audio):
+                    progress.advance(task)
+                if not mine:
+                    time.sleep(_PAUSE_S)
+
+    def _computed(self, feature: Feature, lot: Mapping[str, Clip], audio: AudioStore) -> Iterator[None]:
+        """Compute and keep the values of these clips, by digest; yields after each."""
+        if not lot:
+            return
+        path = self._path(feature.stored_as)
+        with closing(_open(path)) as connection:
+            for digest, value in zip(lot, feature.compute(list(lot.values()), audio), strict=True):
                 blob = _pack(value)
                 with _explained(path), connection:  # commits each value: computing the next takes a while
                     row = (digest, zlib.crc32(blob), blob)
                     connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", row)
+                yield
 
     def get(self, stored_as: str, digest: str) -> Value:
         """Value of the clip whose audio has this digest.
@@ -85,12 +124,18 @@ class FeatureCache:
         Args:
             stored_as: The feature's; asked for by name because a name costs a hash and this is called often.
             digest: Of the audio.
+
+        Raises:
+            LostValueError: There is none, or a damaged one, which is removed.
         """
         path = self._path(stored_as)
-        with closing(_open(path)) as connection, _explained(path):
-            row = connection.execute("SELECT crc, value FROM features WHERE digest = ?", (digest,)).fetchone()
+        row = _row(path, digest, last_try=False) or _row(path, digest, last_try=True)
         if row is None or zlib.crc32(row[1]) != row[0]:
-            raise EmorecError(
+            if row is not None:
+                log.warning("%s has a damaged value: it is computed anew", path)
+                with _explained(path), closing(_open(path)) as connection, connection:
+                    connection.execute("DELETE FROM features WHERE digest = ?", (digest,))
+            raise LostValueError(
                 f"the value of {stored_as} for the audio {digest} in {path}",
                 "none" if row is None else "a damaged one",
                 "start again: what is missing is computed anew",
@@ -101,26 +146,37 @@ class FeatureCache:
         return self.folder / f"{key}.sqlite"
 
 
-def _sound_digests(path: Path) -> set[str]:
-    """Digests of the rows whose checksum holds; a file that is no sound database is set aside."""
+def _known_digests(path: Path) -> set[str]:
+    """Digests of the rows, whose values are checked when they are read; what is no database is set aside."""
     if not path.exists():
         return set()
     try:
         with closing(connect(path, _TABLE)) as connection:
-            report = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if report == "ok":
-                rows = connection.execute("SELECT digest, crc, value FROM features")
-                checked = {digest: zlib.crc32(value) == crc for digest, crc, value in rows}
+            return {digest for (digest,) in connection.execute("SELECT digest FROM features")}
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise _in_one_line(error, path) from error
-        report = str(error)
-    if report != "ok":
-        set_aside(path, report)
+        set_aside(path, error)
         return set()
-    if damaged := [digest for digest, sound in checked.items() if not sound]:
-        log.warning("%s has %d damaged values: they are computed anew", path, len(damaged))
-    return checked.keys() - damaged
+
+
+def _row(path: Path, digest: str, last_try: bool) -> tuple[int, bytes] | None:
+    """Checksum and value, over the connection that this thread keeps; it is closed where there is no sound row.
+
+    The file may have been replaced since the connection was opened, so that a first failure says nothing of the file.
+    """
+    query = "SELECT crc, value FROM features WHERE digest = ?"
+    try:
+        if (row := kept_connection(path, _TABLE).execute(query, (digest,)).fetchone()) is not None:
+            return cast("tuple[int, bytes]", row)
+    except (sqlite3.DatabaseError, OSError) as error:
+        if last_try:
+            drop_connection(path)
+            if not (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
+                raise _in_one_line(error, path) from error
+            set_aside(path, error)
+    drop_connection(path)
+    return None
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from lightning_emorec.audio import AudioStore, sounds_of, with_audio
-from lightning_emorec.features.cache import FeatureCache
+from lightning_emorec.features.cache import FeatureCache, LostValueError
 from lightning_emorec.features.feature import Feature, Value
 from lightning_emorec.types import Clip
 
@@ -103,7 +103,16 @@ class FeatureReader:
         }
 
     def value(self, key: str, clip: Clip) -> Value:
-        """One feature's value of a clip; it has audio, if the feature is made from that."""
-        if self.features[key].from_audio:
-            return self.cache.get(self._stored_as[key], self._digests[clip.id])
-        return self._plain[key][clip.id]
+        """One feature's value of a clip; it has audio, if the feature is made from that.
+
+        A value that the cache has lost since `fill` is computed anew.
+        """
+        feature = self.features[key]
+        if not feature.from_audio:
+            return self._plain[key][clip.id]
+        digest = self._digests[clip.id]
+        try:
+            return self.cache.get(self._stored_as[key], digest)
+        except LostValueError:
+            self.cache.fill(feature, [clip], [digest], self.audio, show=False)
+            return self.cache.get(self._stored_as[key], digest)

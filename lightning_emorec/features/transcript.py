@@ -97,6 +97,7 @@ def transcript_feature(
     whisper: str | None = None,
     transcript_file: str | None = None,
     context_s: float | None = None,
+    language: str = "en",
 ) -> Transcript:
     """Build the transcript that a branch's plain arguments ask for.
 
@@ -106,13 +107,14 @@ def transcript_feature(
             else tiny.en.
         transcript_file: For `file`: the path of the CSV.
         context_s: For `whisper`: see `WhisperTranscript`.
+        language: For `whisper`: what is spoken, as Whisper abbreviates it.
     """
     if transcript == "reference":
         return ReferenceTranscript()
     if transcript == "whisper":
         from lightning_emorec.features.whisper import WhisperTranscript  # it subclasses Transcript
 
-        return WhisperTranscript(whisper, context_s=context_s)
+        return WhisperTranscript(whisper, language=language, context_s=context_s)
     if transcript_file is None:
         raise EmorecError(
             "a transcript_file with transcript: file", "none", "give the path of a CSV with clip,text"

@@ -50,7 +50,7 @@ class WhisperTranscript(Transcript):
     Args:
         model: Name of a model or path of a checkpoint; None means `$EMOREC_WHISPER`, else tiny.en.
         batch_clips: Windows decoded at once.
-        language: Two letters, for models of many languages.
+        language: What is spoken, as Whisper abbreviates it; a model such as tiny.en knows only en.
         context_s: Pad clips that are at least a second shorter than this to it, and not to 30 s. Several
             times faster, but Whisper was not trained so: words change, and it falls into loops where the
             context is close to the clip's length.
@@ -89,11 +89,17 @@ class WhisperTranscript(Transcript):
         }
 
     def check_available(self) -> None:
-        """Raise unless the weights are here or within reach, and the language is one of Whisper's."""
+        """Raise unless the weights are here or within reach, and the model knows the language."""
         from whisper.tokenizer import LANGUAGES
 
         if self.language not in LANGUAGES:
             raise EmorecError("a language that Whisper knows, such as en", self.language, "correct language")
+        if self.language != "en" and self.weights.is_english_only():
+            raise EmorecError(
+                f"a multilingual Whisper, such as tiny or base, for language: {self.language}",
+                f"{self.weights.model}, which knows only English",
+                "name another model by `whisper` or $EMOREC_WHISPER, or set language: en",
+            )
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.hashing import sha256
 from lightning_emorec.locks import lock
@@ -26,6 +28,7 @@ _FIX = (
     f"give the path of a checkpoint as `whisper` or in ${VARIABLE}, or choose transcript: reference or file"
 )
 _REACH_S = 5.0
+_MULTILINGUAL_VOCABULARY = 51865  # tokens, as the library's `is_multilingual`
 
 
 class WhisperWeights:
@@ -81,11 +84,29 @@ class WhisperWeights:
         import whisper
 
         path = self._path
-        try:
+        with self._read_errors():
             if path.is_file():
                 return whisper.load_model(str(path.resolve()))  # never taken for the name of a model
             with _one_download(whisper._MODELS.get(self.model)):
                 return whisper.load_model(self.model)
+
+    def is_english_only(self) -> bool:
+        """Whether the model has no words of other languages: told by the name, or by a file's vocabulary.
+
+        Raises:
+            EmorecError: The file is no Whisper checkpoint.
+        """
+        if not self._path.is_file():
+            return self.model.endswith(".en")
+        with self._read_errors():
+            dims = torch.load(self._path, map_location="meta", weights_only=True)["dims"]  # reads no weights
+            return bool(dims["n_vocab"] < _MULTILINGUAL_VOCABULARY)
+
+    @contextmanager
+    def _read_errors(self) -> Iterator[None]:
+        """Turn what torch and the library raise into one line."""
+        try:
+            yield
         except OSError as error:  # urllib's errors are among them
             raise UnavailableError(f"the weights of Whisper {self.model}", str(error), _FIX) from error
         except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
@@ -124,4 +145,5 @@ def _is_downloaded(url: str) -> bool:
 
 def _download_folder() -> Path:
     """Where the library keeps what it downloads."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
+    usual = os.environ.get("XDG_CACHE_HOME")
+    return (Path.home() / ".cache" if usual is None else Path(usual)) / "whisper"

@@ -55,6 +55,7 @@ class RecognitionModel(ABC):
         transcribes: Whether it can find out by itself what is said.
         embeds: Whether it has embeddings.
         synthetic: Whether it was trained on generated voices only.
+        channel: Of recordings with several, the one that it was trained on; None means a mix.
         adapts: Whether it can be adapted to a speaker.
         speech_weights: Silero's network where the model brings its own; None means the installed package's.
     """
@@ -71,6 +72,7 @@ class RecognitionModel(ABC):
     embeds: bool = True
     adapts: bool = False
     synthetic: bool
+    channel: int | None = None
     speech_weights: Path | None = None
 
     @abstractmethod

@@ -73,6 +73,7 @@ class OnnxModel(RecognitionModel):
         with file.open("rb") as content:
             self.digest = hashlib.file_digest(content, "sha256").hexdigest()
         self.rate_hz = int(self.info["rate_hz"])
+        self.channel = json.loads(self.info.get("front_end", "{}")).get("channel")
         self.longest_s = int(self.info["longest_s"])
         self.tasks: dict[str, list[str]] = json.loads(self.info["labels"])
         self.branches: list[str] = json.loads(self.info["branches"])

@@ -21,7 +21,8 @@ class Options:
         coverage: Share of clips whose right class the prediction sets shall hold.
         branches: Give the probabilities of each branch too.
         tasks: Further tasks to give probabilities of; None of them by default, for sex is inferred of a person.
-        channel: Of a recording with several, counted from 0; `each` takes each as a speaker, None mixes them.
+        channel: Of a recording with several, counted from 0; `each` takes each as a speaker, `mix` makes them one; None
+            does as the model was trained: the channel that it was trained on, or a mix.
     """
 
     whole_s: float = 15.0
@@ -31,7 +32,7 @@ class Options:
     coverage: float = 0.9
     branches: bool = False
     tasks: Sequence[str] = ()
-    channel: int | Literal["each"] | None = None
+    channel: int | Literal["each", "mix"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("whole_s", "window_s", "step_s", "min_s"):

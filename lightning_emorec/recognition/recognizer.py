@@ -169,8 +169,11 @@ class Recognizer:
         """
         if isinstance(source.audio, np.ndarray):
             source = replace(source, audio=as_file(source.audio, source.rate_hz))
-        if self.options.channel != "each":
-            with opened(source, self.options.channel) as recording:
+        chosen = self.options.channel
+        if chosen != "each":
+            with opened(source, None if chosen == "mix" else chosen) as recording:
+                if chosen is None and recording.channels > 1:
+                    recording.channel = self.model.channel
                 yield from self._judge(source, recording, source.speaker, embeddings, speaker)
             return
         with opened(source, None) as recording:

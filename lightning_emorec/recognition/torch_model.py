@@ -56,6 +56,7 @@ class TorchModel(RecognitionModel):
         self.version = begun_by(folder)
         self.digest = sha256(trained.checkpoint)
         self.rate_hz = trained.front_end.rate_hz
+        self.channel = trained.front_end.channel
         self.branches = list(trained.branches) if trained.fusion else []
         self.tasks = trained.tasks
         self.synthetic = ".Synthetic'" in str(config.get("data", {}).get("corpus"))  # alone, or among others

@@ -33,6 +33,9 @@ PLACE_OF_TRAINING = {
     "plugins",
 }
 
+# Arguments that came later, with the value that stands for what was done before there was a choice.
+AS_BEFORE = {"channel": None, "language": "en", "adapt": "none"}
+
 
 def describe_clips(parts: Parts, audio: AudioStore, tasks: Tasks) -> str:
     """A hash of the training and validation clips and their labels for the tasks."""
@@ -50,12 +53,9 @@ def fingerprint(config: Config, clips: str, origins: Iterable[str]) -> str:
     began_from = config.get("ckpt_path")
     return short_hash(
         {
-            "model": _by_content(_unadapted_as_before(config["model"])),
+            "model": _by_content(_as_before(config["model"])),
             "data": {
-                key: value
-                for key, value in config["data"].items()
-                if key not in PLACE_OF_DATA
-                and (key, value) != ("channel", None)  # as before it could be chosen
+                key: value for key, value in _as_before(config["data"]).items() if key not in PLACE_OF_DATA
             },
             "trainer": {
                 key: value for key, value in config["trainer"].items() if key not in PLACE_OF_TRAINING
@@ -78,10 +78,17 @@ def fusion_fingerprint(config: Config, prints: Mapping[str, str], clips: str) ->
     return fingerprint({**config, "model": with_prints}, clips, [])
 
 
-def _unadapted_as_before(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's config without `adapt: none`, as it was before there was a choice."""
-    given = model.get("init_args", {}).items()
-    return {**model, "init_args": {key: value for key, value in given if (key, value) != ("adapt", "none")}}
+def _as_before(value: Any) -> Any:
+    """Without arguments, at any depth, that `AS_BEFORE` lists with this value."""
+    if isinstance(value, list):
+        return [_as_before(inner) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _as_before(inner)
+        for key, inner in value.items()
+        if key not in AS_BEFORE or inner != AS_BEFORE[key]
+    }
 
 
 def _by_content(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
 from lightning_emorec.splits.all_tested import AllTested, TestedParts
+from lightning_emorec.splits.balance import Share
 from lightning_emorec.splits.class_coverage import check_classes, telling_voices
 from lightning_emorec.splits.folds import TEST_ACTORS, Folds, KFold, Scheme
 from lightning_emorec.splits.leave_corpus_out import LeaveCorpusOut
@@ -22,6 +23,7 @@ __all__ = [
     "Parts",
     "Published",
     "Scheme",
+    "Share",
     "Split",
     "Supported",
     "TestedParts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
 
 from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
@@ -13,7 +14,12 @@ from lightning_emorec.types import Clip
 Classes = Mapping[str, Collection[str]]
 """Actor -> classes of the first task that it speaks; an actor without labels may be absent."""
 
-ValActors = int | float | None
+if TYPE_CHECKING:
+    Share = float
+else:  # a float would take 4 for 4.0: Python may give `int | float | None` the order that another module wrote first
+    from jsonargparse.typing import OpenUnitInterval as Share
+
+ValActors = int | Share | None
 """How many actors validate: a number, a share of those who are not tested on, or None for what the corpus asks for."""
 
 _ACTORS, _SHARE = 4, 0.15
@@ -80,14 +86,12 @@ def balanced(folds: list[list[str]], classes: Classes, sexes: Mapping[str, str])
 
 
 def checked_val_actors(val_actors: ValActors) -> ValActors:
-    """A number of actors or a share; a number that a parser made a float of is one again.
+    """A number of actors or a share, if it can be.
 
     Raises:
         EmorecError: A number below 1, or a share that is not between 0 and 1.
     """
-    if val_actors is not None and float(val_actors).is_integer() and val_actors >= 1:
-        return int(val_actors)
-    if val_actors is None or 0 < val_actors < 1:
+    if val_actors is None or (val_actors >= 1 if isinstance(val_actors, int) else 0 < val_actors < 1):
         return val_actors
     expected = "at least 1 validation actor, or a share of the actors between 0 and 1"
     raise EmorecError(expected, str(val_actors), "set data.split.init_args.val_actors")

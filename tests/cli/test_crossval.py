@@ -71,6 +71,8 @@ def test_every_clip_is_tested_once_by_every_system(done: Project) -> None:
     assert all(len(PartLogits.load(file).clip_ids) == CLIPS for file in files)
     scores = json.loads((folder(done) / "crossval.json").read_text())
     assert scores["branches"]["audio"]["pitch"]["pooled"][0]["clips"] == CLIPS
+    assert scores["audio"]["clips"] == CLIPS
+    assert f"audio of {CLIPS} clips" in (folder(done) / "crossval.html").read_text()
 
 
 def test_a_fold_is_an_ordinary_run_whose_rules_are_those_of_the_validation_split(done: Project) -> None:

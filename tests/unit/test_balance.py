@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from jsonargparse import ArgumentError, ArgumentParser
 
 from lightning_emorec.corpora import Ravdess, Synthetic
 from lightning_emorec.corpora.naming import EMOTIONS, RavdessName
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.splits import ActorLists, Folds, KFold, Parts, check_classes
+from lightning_emorec.splits import ActorLists, Folds, KFold, Parts, Split, check_classes
 from lightning_emorec.splits.folds import _warn_once
 from lightning_emorec.types import Clip, Part
 
@@ -175,3 +176,24 @@ def test_splitting_takes_time_in_proportion_to_the_speakers() -> None:
     ActorLists(**lists, train=[]).actors(clips)
     ActorLists(test=lists["test"], val=lists["val"][1:]).parts(clips)
     assert time.perf_counter() - start < 15.0  # a second; more than a minute where it grew with the square
+
+
+def val_actors_of(given: str) -> object:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--split", type=Split)
+    kfold = ["--split=KFold", "--split.folds=5", "--split.fold=0"]
+    return parser.parse_args([*kfold, f"--split.val_actors={given}"]).split.init_args.val_actors
+
+
+@pytest.mark.parametrize(("given", "parsed"), [("4", 4), ("1", 1), ("0.15", 0.15), ("null", None)])
+def test_a_number_of_actors_and_a_share_are_told_apart_on_the_command_line(
+    given: str, parsed: int | float | None
+) -> None:
+    found = val_actors_of(given)
+    assert (found, isinstance(found, int)) == (parsed, isinstance(parsed, int))
+
+
+@pytest.mark.parametrize("given", ["1.0", "4.0", "1.5", "0.0"])
+def test_a_share_of_all_is_refused_on_the_command_line(given: str) -> None:
+    with pytest.raises(ArgumentError, match="val_actors"):
+        val_actors_of(given)

@@ -128,7 +128,7 @@ def test_a_segment_that_is_not_within_its_file_is_told_in_one_line(
         store.load(bad)
     with pytest.raises(EmorecError, match=r"columns start and end, or leave out .* --data\.on_error skip"):
         store.prepare([bad, good])
-    assert set(store.unusable([bad, good], verify=False)) == {bad}
+    assert set(store.unusable([bad, good])) == {bad}
     assert set(store.notes([bad, good])) == {good}
 
 

@@ -75,7 +75,7 @@ def checked(corpus: Corpus, store: AudioStore, name: str, max_s: float) -> Check
     corpus.prepare()
     clips, (task, *others) = corpus.clips(), corpus.tasks
     audible = with_audio(clips)
-    errors = store.unusable(sounds_of(audible), verify=False)
+    errors = store.unusable(sounds_of(audible))
     bad = {clip.id: errors[sound].found for clip in audible if (sound := sound_of(clip)) in errors}
     usable = [clip for clip in audible if clip.id not in bad]
     known = dict(zip((clip.id for clip in usable), _notes(store, usable), strict=True))

@@ -51,6 +51,7 @@ def collect(cell: FoldJob) -> None:
         "actors": parts.actors,
         "seconds": _seconds(cell),
         "versions": _metrics(cell.run.folder)["versions"],
+        "audio": _metrics(cell.run.folder).get("audio"),
         "clips": [
             {"id": clip.id, "actor": clip.actor, "text": clip.text, "labels": clip.labels}
             for clip in parts.test

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import yaml
 from jsonargparse import ArgumentParser
 
+from lightning_emorec.audio import Counts
 from lightning_emorec.commands.crossval.collect import CELL, branch_file
 from lightning_emorec.commands.crossval.results import CrossvalResults
 from lightning_emorec.commands.crossval.study import CONFIG, PLAN
@@ -75,7 +76,14 @@ def gather(folder: Path) -> CrossvalResults:
         inner=plan["inner"],
         single=plan["single"],
         val_actors=plan["val_actors"],
+        audio=_audio(cells),
     )
+
+
+def _audio(cells: Sequence[Mapping[str, Any]]) -> Counts | None:
+    """What was done to the audio of all clips, which each fold reads: in training, validation or test."""
+    given = [Counts(**cell["audio"]) for cell in cells if cell.get("audio")]
+    return max(given, key=lambda counts: counts.clips, default=None)
 
 
 def _rule(spec: Mapping[str, Any] | None) -> FusionRule:

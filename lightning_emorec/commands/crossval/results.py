@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_emorec.atomic_write import write_atomically
+from lightning_emorec.audio import Counts
 from lightning_emorec.evaluation.evaluate import Evaluation, SystemScores
 from lightning_emorec.evaluation.formats import count
 from lightning_emorec.evaluation.leaderboard import MeanSd, mean_and_sd, means_and_sds, over_seeds
@@ -31,6 +32,7 @@ class CrossvalResults(Results):
     inner: int = 0
     single: list[str] = field(default_factory=list)
     val_actors: int | float = 0
+    audio: Counts | None = None
 
     @property
     def headline(self) -> list[str]:
@@ -114,6 +116,7 @@ def crossval_content(results: CrossvalResults, evaluation: Evaluation) -> dict[s
         "single": results.single,
         "synthetic": results.synthetic,
         "warnings": results.warnings,
+        "audio": results.audio and asdict(results.audio),
         "chosen": {"name": results.chosen.name, "way": results.chosen.way},
         "branches": {branch.name: scored[branch] for branch in results.branches},
         "left_out": results.left_out,

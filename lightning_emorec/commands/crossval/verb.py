@@ -17,7 +17,7 @@ from lightning_emorec.commands.crossval.run import Outcome, run_folds
 from lightning_emorec.commands.crossval.study import CrossvalPlan, make_plan
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.evaluate import evaluate_results
-from lightning_emorec.splits import Scheme
+from lightning_emorec.splits import Scheme, Share
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def crossval(
     seeds: int = 1,
     inner: int = 3,
     single: str = "",
-    val_actors: int | float = 4,
+    val_actors: int | Share = 4,
     jobs: int = 1,
     only_fold: int | None = None,
     name: str | None = None,

@@ -43,17 +43,38 @@ def id3(size: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"), [("a.m4a", "aac"), ("a.mp4", "aac"), ("a.webm", "libopus"), ("a.aac", "aac")]
+    ("name", "codec", "rate_hz"),
+    [
+        ("a.m4a", "aac", 48_000),
+        ("a.mp4", "aac", 48_000),
+        ("a.webm", "libopus", 48_000),
+        ("a.aac", "aac", 48_000),
+        ("a.avi", "pcm_s16le", 44_100),
+    ],
 )
-def test_what_telephones_and_browsers_record_is_read(tmp_path: Path, name: str, codec: str) -> None:
-    path = write_media(tmp_path / name, voice()[:, None], codec)
+def test_what_telephones_and_browsers_record_is_read(
+    tmp_path: Path, name: str, codec: str, rate_hz: int
+) -> None:
+    path = write_media(tmp_path / name, voice(rate_hz=rate_hz)[:, None], codec, rate_hz)
     audio = decode(path, 16_000)
     assert 2 <= len(audio) / 16_000 < 2.1
     assert np.sqrt(np.mean(audio**2)) == pytest.approx(np.sqrt(np.mean(voice() ** 2)), rel=0.05)
 
 
+@pytest.mark.parametrize("name", ["a.amr", "a.3gp"])
+def test_the_telephone_s_own_codec_is_read(tmp_path: Path, name: str) -> None:
+    av = pytest.importorskip("av", reason="PyAV is not installed (extra media)")
+    if "libopencore_amrnb" not in av.codecs_available:
+        pytest.skip("this PyAV writes no AMR")
+    path = write_media(tmp_path / name, voice(rate_hz=8_000)[:, None], "libopencore_amrnb", 8_000)
+    audio = decode(path, 16_000)
+    assert 2 <= len(audio) / 16_000 < 2.1
+    assert 0.5 < np.sqrt(np.mean(audio**2)) / np.sqrt(np.mean(voice() ** 2)) < 1.5  # it is made for speech
+
+
 @pytest.mark.parametrize(
-    ("name", "codec", "kind"), [("a.m4a", "aac", "an MPEG-4"), ("a.webm", "libopus", "a WebM")]
+    ("name", "codec", "kind"),
+    [("a.m4a", "aac", "an MPEG-4"), ("a.webm", "libopus", "a WebM"), ("a.avi", "pcm_s16le", "an AVI")],
 )
 def test_without_pyav_the_file_is_named_and_the_extra_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, codec: str, kind: str
@@ -244,3 +265,16 @@ def test_what_was_read_is_noted(tmp_path: Path) -> None:
     assert note.peak == np.abs(kept).max()
     assert not note.silent
     assert not note.short
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff"])
+@pytest.mark.parametrize("with_pyav", [True, False])
+def test_a_tag_before_other_files_than_mp3s_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, with_pyav: bool
+) -> None:
+    if not with_pyav:
+        without_pyav(monkeypatch)
+    soundfile.write(tmp_path / name, voice(rate_hz=16_000), 16_000)
+    tagged = tmp_path / f"tagged_{name}"
+    tagged.write_bytes(id3(300) + (tmp_path / name).read_bytes())
+    np.testing.assert_array_equal(decode(tagged, 16_000), decode(tmp_path / name, 16_000))

@@ -172,6 +172,10 @@ def test_the_feature_follows_from_the_arguments(tmp_path: Path) -> None:
     (whisper,) = TranscriptGru.features_of({"transcript": "whisper", "whisper": "base.en", "context_s": 10.0})
     assert isinstance(whisper, WhisperTranscript)
     assert (whisper.weights.model, whisper.context_s) == ("base.en", 10.0)
+    (polish,) = TranscriptGru.features_of({"whisper": "base", "language": "pl"})
+    assert isinstance(polish, WhisperTranscript)
+    assert polish.language == "pl"
+    assert TranscriptGru(TASKS, whisper="base", language="pl").transcript.key == polish.key
     (reference,) = TranscriptGru.features_of({"transcript": "reference"})
     assert isinstance(reference, ReferenceTranscript)
     (file,) = TranscriptGru.features_of({"transcript": "file", "transcript_file": str(tmp_path / "x.csv")})

@@ -36,3 +36,19 @@ def test_msp_podcast_is_listed_by_its_consensus_labels(tmp_path):
         ("129", "angry", "val"),
     ]
     assert clips[0].path == tmp_path / "Audios" / "MSP-PODCAST_0002_0033.wav"
+
+
+def test_quoted_names_stay_texts(tmp_path):
+    (tmp_path / "t.csv").write_text("path,actor,stressed\na.wav,1,no\nb.wav,2,1\nc.wav,3,null\n")
+    config = tmp_path / "corpus.yaml"
+    config.write_text(
+        "class_path: ManifestCorpus\ninit_args:\n"
+        f"  path: {tmp_path / 't.csv'}\n"
+        '  tasks: {stressed: ["no", "yes", "on"]}\n'
+        '  labels: {"1": "on", "null": null}\n'
+    )
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--corpus", type=Corpus, sub_configs=True)
+    corpus = parser.instantiate(parser.parse_args([f"--corpus={config}"])).corpus
+    assert corpus.tasks == {"stressed": ["no", "yes", "on"]}
+    assert [clip.labels["stressed"] for clip in corpus.clips()] == ["no", "on"]

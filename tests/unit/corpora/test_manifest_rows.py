@@ -96,18 +96,18 @@ def test_speakers_that_differ_in_case_stay_two_with_one_warning(
     assert "'Anna' = 'anna'" in caplog.text
 
 
-NOBODY = ["nan", "NaN", "Unknown", "-1", "none", "n/a", "NA", ""]
+NOBODY = ["nan", "NaN", "Unknown", "-1", "none", "n/a", "NA", "<NA>", "unk", "-", ""]
 
 
 def test_clips_without_a_speaker_are_refused_and_counted(tmp_path: Path) -> None:
-    with pytest.raises(EmorecError, match=r"a speaker in the column actor.*8 bad rows in .*no_speaker"):
+    with pytest.raises(EmorecError, match=r"a speaker in the column actor.*11 bad rows in .*no_speaker"):
         read(tmp_path, *by_speakers(*NOBODY, "1", "2"))
 
 
 def test_clips_without_a_speaker_can_be_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clips = read(tmp_path, *by_speakers("1", *NOBODY, "2"), no_speaker="leave_out")
     assert actors(clips) == ["1", "2"]
-    assert "8 of 10 clips of" in caplog.text
+    assert "11 of 13 clips of" in caplog.text
     assert "left out" in caplog.text
 
 
@@ -115,7 +115,7 @@ def test_clips_without_a_speaker_can_be_a_person_each(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clips = read(tmp_path, *by_speakers(*NOBODY), no_speaker="each_clip")
-    assert len(set(actors(clips))) == 8
+    assert len(set(actors(clips))) == 11
     assert "may share a voice" in caplog.text
 
 

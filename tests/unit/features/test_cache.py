@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -128,19 +130,30 @@ def test_the_progress_bar_counts_what_is_missing(
     assert "2/2" in shown
 
 
-def test_a_damaged_row_is_computed_anew_with_a_warning(
+def read_all(cache: FeatureCache, feature: Feature, names: Sequence[str]) -> list[Value]:
+    """The values of clips of real audio, after `fill`, as a model gets them."""
+    clips = []
+    for number, name in enumerate(names):
+        path = cache.folder.parent / f"{number}.wav"
+        soundfile.write(path, np.full(800, 0.01 * (number + 1), dtype=np.float32), 16000)
+        clips.append(Clip(id=name, actor="1", path=path))
+    reader = FeatureReader(cache, [feature], AudioStore(cache.folder.parent, 16000))
+    reader.fill(clips)
+    return [reader.value(feature.key, clip) for clip in clips]
+
+
+def test_a_damaged_row_is_computed_anew_with_a_warning_when_it_is_read(
     cache: FeatureCache, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(cache, Counting(), "a", "b")
+    read_all(cache, Counting(), ["a", "b"])
     connection = sqlite3.connect(database(cache))
     with connection:
-        connection.execute("UPDATE features SET value = ? WHERE digest = 'digest of a'", (b'{"id": "x"}',))
+        connection.execute("UPDATE features SET value = ? WHERE value = ?", (b'{"id": "x"}', b'{"id": "a"}'))
     connection.close()
     again = Counting()
-    fill(cache, again, "a", "b")
+    assert read_all(cache, again, ["a", "b"]) == [{"id": "a"}, {"id": "b"}]
     assert again.computed == ["a"]
-    assert "1 damaged values" in caplog.text
-    assert cache.get(again.stored_as, "digest of a") == {"id": "a"}
+    assert "a damaged value" in caplog.text
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "holes"])
@@ -148,7 +161,7 @@ def test_a_damaged_file_is_computed_anew_with_a_warning(
     cache: FeatureCache, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     names = [f"clip {number}" + " of many" * 50 for number in range(40)]
-    fill(cache, Counting(), *names)
+    read_all(cache, Counting(), names)
     path = database(cache)
     content = path.read_bytes()
     path.write_bytes(
@@ -159,10 +172,9 @@ def test_a_damaged_file_is_computed_anew_with_a_warning(
         }[damage]
     )
     again = Counting()
-    fill(cache, again, *names)
-    assert again.computed == names
+    assert read_all(cache, again, names) == [{"id": name} for name in names]
+    assert sorted(again.computed) == sorted(names)
     assert "is damaged" in caplog.text
-    assert cache.get(again.stored_as, f"digest of {names[7]}") == {"id": names[7]}
 
 
 def test_asking_for_a_value_that_was_never_computed_is_an_error(cache: FeatureCache) -> None:
@@ -207,22 +219,56 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         fill(FeatureCache(tmp_path), Counting(), "a")
 
 
-def _fill_many(cache: FeatureCache, shift: int) -> None:
-    names = [f"clip {number}" for number in range(60)]
-    fill(cache, Counting(), *names[shift:], *names[:shift])
+class Slow(Counting):
+    """Also notes each clip that it computes in a file."""
+
+    def __init__(self, notes: Path) -> None:
+        super().__init__()
+        self.notes = notes
+
+    def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
+        for value in super().compute(clips, audio):
+            time.sleep(0.01)
+            with self.notes.open("a") as notes:
+                notes.write(f"{self.computed[-1]} {os.getpid()}\n")
+            yield value
 
 
-def test_two_processes_may_fill_one_cache_at_once(cache: FeatureCache) -> None:
-    fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=_fill_many, args=(cache, shift)) for shift in (0, 30)]
-    for worker in workers:
-        worker.start()
+def _fill_many(cache: FeatureCache, notes: Path) -> None:
+    fill(cache, Slow(notes), *MANY)
+
+
+MANY = [f"clip {number}" for number in range(100)]
+
+
+def start_filling(cache: FeatureCache, notes: Path) -> multiprocessing.process.BaseProcess:
+    worker = multiprocessing.get_context("fork").Process(target=_fill_many, args=(cache, notes))
+    worker.start()
+    return worker
+
+
+def test_two_processes_that_fill_one_cache_share_the_work(cache: FeatureCache, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    workers = [start_filling(cache, notes) for _ in range(2)]
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    again = Counting()
-    fill(cache, again, *[f"clip {number}" for number in range(60)])
-    assert again.computed == []
+    computed = [line.rpartition(" ") for line in notes.read_text().splitlines()]
+    assert sorted(clip for clip, _, _ in computed) == sorted(MANY)
+    assert len({process for _, _, process in computed}) == 2
+    assert all(cache.get(Counting().stored_as, f"digest of {name}") == {"id": name} for name in MANY)
+    assert [path.name for path in cache.folder.glob("*.claims/*")] == ["lock"]
+
+
+def test_what_a_killed_process_had_begun_is_computed_by_another(cache: FeatureCache, tmp_path: Path) -> None:
+    worker = start_filling(cache, tmp_path / "notes")
+    while not (tmp_path / "notes").exists():
+        time.sleep(0.01)
+    worker.kill()
+    worker.join(60)
+    fill(cache, again := Counting(), *MANY)
+    assert len(again.computed) > len(MANY) / 2
+    assert all(cache.get(Counting().stored_as, f"digest of {name}") == {"id": name} for name in MANY)
 
 
 def test_a_cache_survives_pickling(cache: FeatureCache) -> None:

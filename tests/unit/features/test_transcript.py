@@ -116,7 +116,10 @@ def test_the_arguments_of_a_branch_choose_the_transcript() -> None:
     assert isinstance(transcript_feature("file", transcript_file="x.csv"), TranscriptFile)
     whisper = transcript_feature("whisper", whisper="base.en", context_s=10.0)
     assert isinstance(whisper, WhisperTranscript)
-    assert (whisper.weights.model, whisper.context_s) == ("base.en", 10.0)
+    assert (whisper.weights.model, whisper.context_s, whisper.language) == ("base.en", 10.0, "en")
+    polish = transcript_feature("whisper", whisper="base", language="pl")
+    assert isinstance(polish, WhisperTranscript)
+    assert polish.language == "pl"
 
 
 def test_a_transcript_from_a_file_needs_a_file() -> None:

@@ -175,3 +175,35 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], complaint
 def test_an_unknown_language_is_told(script: Script) -> None:
     with pytest.raises(EmorecError, match="a language that Whisper knows"):
         WhisperTranscript(str(script(SURE)), language="xx").check_available()
+
+
+def test_another_language_needs_a_model_that_knows_it(script: Script) -> None:
+    with pytest.raises(
+        EmorecError, match=r"a multilingual Whisper.*language: pl; found .*knows only English"
+    ):
+        WhisperTranscript(str(script(SURE)), language="pl").check_available()
+    with pytest.raises(EmorecError, match=r"found tiny\.en, which knows only English"):
+        WhisperTranscript("tiny.en", language="pl").check_available()
+
+
+def test_a_multilingual_model_is_asked_for_the_language(tmp_path: Path) -> None:
+    from whisper.model import ModelDimensions, Whisper
+    from whisper.tokenizer import get_tokenizer
+
+    dims = ModelDimensions(80, 1500, 8, 2, 1, 51865, 448, 8, 2, 1)
+    model = Whisper(dims)
+    path = tmp_path / "many.pt"
+    torch.save({"dims": asdict(dims), "model_state_dict": model.state_dict()}, path)
+    feature = WhisperTranscript(str(path), language="pl")
+    feature.check_available()
+    prompts: list[list[int]] = []
+    load = feature.weights.load
+
+    def listening() -> Whisper:
+        loaded = load()
+        loaded.decoder.register_forward_pre_hook(lambda _, inputs: prompts.append(inputs[0][0].tolist()))
+        return loaded
+
+    feature.weights.load = listening  # type: ignore[method-assign]
+    transcribe(feature, tmp_path, noise(1))
+    assert get_tokenizer(multilingual=True).to_language_token("pl") in prompts[0]

@@ -155,3 +155,15 @@ def test_nobody_waits_for_what_is_downloaded(tmp_path: Path, monkeypatch: pytest
     both = threading.Barrier(2, timeout=20)
     load_twice_at_once(monkeypatch, lambda name: both.wait())
     assert [path.name for path in (tmp_path / "xdg" / "whisper").iterdir()] == ["tiny.en.pt"]
+
+
+@pytest.mark.parametrize(("name", "english"), [("tiny.en", True), ("tiny", False), ("large-v3", False)])
+def test_a_name_tells_whether_a_model_knows_only_english(name: str, english: bool) -> None:
+    assert WhisperWeights(name).is_english_only() is english
+
+
+def test_a_file_that_is_no_checkpoint_knows_no_language_either(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"weights")
+    with pytest.raises(EmorecError, match=r"a Whisper checkpoint; found .*model.pt"):
+        WhisperWeights(str(path)).is_english_only()

@@ -183,6 +183,24 @@ def test_each_channel_is_a_speaker_if_asked_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(("channel", "label"), [(None, "loud"), (0, "quiet"), (1, "loud"), ("mix", "quiet")])
+def test_the_channel_that_the_model_was_trained_on_is_taken_unless_another_is_asked_for(
+    channel: int | str | None, label: str
+) -> None:
+    model = Level()
+    model.channel = 1
+    both = np.stack([level((0.3, 2)), level((0.5, 2))], axis=1)
+    (found,) = recognizer(model, channel=channel).predict(both, 16000)
+    assert found.label == label
+
+
+def test_a_model_of_one_channel_judges_recordings_that_have_but_one() -> None:
+    model = Level()
+    model.channel = 1
+    (found,) = recognizer(model).predict(level((0.5, 2)), 16000)
+    assert found.label == "loud"
+
+
 def test_a_stretch_is_judged_by_itself(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", level((0.1, 4), (0.9, 2), (0.1, 4)), 16000)
     source = Source("a.wav", tmp_path / "a.wav", start=4.0, end=6.0, speaker="B")

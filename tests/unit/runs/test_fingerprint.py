@@ -65,3 +65,8 @@ def test_a_run_that_is_to_be_refitted_is_another_and_one_that_is_not_is_as_befor
     plain = fingerprint(config, "clips", [])
     assert fingerprint({**config, "refit": False}, "clips", []) == plain
     assert fingerprint({**config, "refit": True}, "clips", []) != plain
+
+
+def test_english_transcripts_are_as_before_a_language_could_be_chosen() -> None:
+    assert of_model(language="en") == of_model()
+    assert of_model(language="pl") != of_model()
