@@ -63,7 +63,9 @@ class Fold:
                 rows[own] -= share * (mean.mean(axis=0) if pooled else mean)
             views = rows.shape[1]
             truth = np.repeat(self.truth[0], views)
-            self.solved[share, pooled] = calibrate(rows.reshape(-1, rows.shape[2]), truth, C / views)
+            self.solved[share, pooled] = calibrate(
+                rows.reshape(-1, rows.shape[2]), truth, C / views, int(truth.max()) + 1
+            )
         return self.solved[share, pooled]
 
 

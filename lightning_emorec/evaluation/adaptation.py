@@ -14,7 +14,9 @@ from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate
 from lightning_emorec.evaluation.prediction_sets import ASKED
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import Fold, Results
+from lightning_emorec.evaluation.significance import sign_flip_p
 from lightning_emorec.fusion import SpeakerAdaptation
+from lightning_emorec.fusion.adapted import Scores
 from lightning_emorec.fusion.known_clips import Known, clips_of_speakers, draw_others, numbers_known
 from lightning_emorec.metrics import Array, score, scores_of
 from lightning_emorec.part_logits import PartLogits
@@ -62,6 +64,7 @@ class AdaptedRow:
         accuracy: With an interval over actors.
         uar: The same.
         uar_gain: Over the unadapted model.
+        p: `accuracy` and `uar` -> uncorrected p of the gain, by a permutation test over actors.
         nll: Mean negative log-likelihood.
         ece: Expected calibration error.
         coverage: Share of clips with the right class in the prediction set; None without confidence of this mode.
@@ -72,6 +75,7 @@ class AdaptedRow:
     accuracy: Estimate
     uar: Estimate
     uar_gain: Estimate
+    p: dict[str, float]
     nll: float
     ece: float
     coverage: float | None
@@ -101,11 +105,17 @@ def adapted_rows(results: Results, bootstrap: Bootstrap = DEFAULT) -> list[Adapt
     folds = results.of(results.seeds[0])
     if results.part != "test" or any(fold.adaptation is None for fold in folds):
         return []
+    systems = results.branches or [results.chosen]
+    parts = [{system.name: fold.logits[system]["test"] for system in systems} for fold in folds]
+    scores = [_scores(fold, of, results.task) for fold, of in zip(folds, parts, strict=True)]
     rows: list[AdaptedRow] = []
     base: Array | None = None
     for sample in samples_of(results.tasks[results.task]):
         draws = 1 if sample.clips in (0, None) else DRAWS
-        drawn = [[_judged(results, fold, sample, draw) for fold in folds] for draw in range(1, draws + 1)]
+        drawn = [
+            [_judged(results, *fold, sample, draw) for fold in zip(folds, parts, scores, strict=True)]
+            for draw in range(1, draws + 1)
+        ]
         row, base = _row(results, sample, drawn, base, bootstrap)
         rows.append(row)
     return rows
@@ -120,12 +130,19 @@ class _Judged:
     inside: list[bool] | None
 
 
-def _judged(results: Results, fold: Fold, sample: Sample, draw: int) -> _Judged:
+def _scores(fold: Fold, parts: Mapping[str, PartLogits], task: str) -> Scores:
+    """What adaptation takes of the test clips, of one task alone."""
     assert fold.adaptation is not None
-    systems = results.branches or [results.chosen]
-    parts = {system.name: fold.logits[system]["test"] for system in systems}
+    found = fold.adaptation.scores(parts)
+    return {name: {task: of[task]} if task in of else {} for name, of in found.items()}
+
+
+def _judged(
+    results: Results, fold: Fold, parts: dict[str, PartLogits], scores: Scores, sample: Sample, draw: int
+) -> _Judged:
+    assert fold.adaptation is not None
     known = _known(results, parts, sample, draw)
-    adapted = fold.adaptation.adapted(parts, known) if sample.clips != 0 else parts
+    adapted = fold.adaptation.adapted(parts, known, scores) if sample.clips != 0 else parts
     counts = numbers_known(known)
     whole = (
         fold.logits[results.chosen]["test"] if sample.clips == 0 else fold.adaptation.fused(adapted, counts)
@@ -150,7 +167,8 @@ def _inside(
 ) -> list[bool] | None:
     """Whether the set of each labelled clip has the right class; None where the mode of a clip has no confidence."""
     inside = []
-    modes = {clip: adaptation.mode(counts.get(clip, 0)) for clip in part.clip_ids}
+    by_number = {number: adaptation.mode(number) for number in {0, *counts.values()}}
+    modes = {clip: by_number[counts.get(clip, 0)] for clip in part.clip_ids}
     labels = part.labels[task]
     for mode in dict.fromkeys(modes.values()):
         confidence = fold.confidence if mode is None else mode.confidence(task)
@@ -190,6 +208,7 @@ def _row(
         accuracy=estimates["accuracy"],
         uar=estimates["uar"],
         uar_gain=estimates["uar_gain"],
+        p=_p_values(confusions, base, bootstrap),
         nll=float(np.mean([of["nll"] for of in scores])),
         ece=float(np.mean([of["ece"] for of in scores])),
         coverage=float(np.mean(found)) if found and None not in insides else None,
@@ -225,6 +244,17 @@ def _estimates(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str
     }
 
 
+def _p_values(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str, float]:
+    """Of the gains of accuracy, by actor, and of UAR, as `paired_tests` has them."""
+    gained = np.diagonal(confusions - base, axis1=1, axis2=2)  # (actors, classes)
+    clips = base.sum(axis=2)
+    present = clips.sum(axis=0) > 0
+    accuracies = gained.sum(axis=1) / clips.sum(axis=1)
+    recalls = (gained[:, present] / clips[:, present].sum(axis=0)).mean(axis=1)
+    both = {"accuracy": accuracies, "uar": recalls}
+    return {name: sign_flip_p(of, seed=bootstrap.seed) for name, of in both.items()}
+
+
 def adapted_content(rows: Sequence[AdaptedRow]) -> dict[str, Any]:
     """What metrics.json and crossval.json hold of it."""
 
@@ -239,7 +269,7 @@ def adapted_content(rows: Sequence[AdaptedRow]) -> dict[str, Any]:
             {
                 **asdict(row.sample),
                 **{name: plain(getattr(row, name)) for name in ("accuracy", "uar", "uar_gain")},
-                **{name: getattr(row, name) for name in ("nll", "ece", "coverage", "branches")},
+                **{name: getattr(row, name) for name in ("p", "nll", "ece", "coverage", "branches")},
             }
             for row in rows
         ],

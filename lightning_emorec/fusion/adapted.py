@@ -125,7 +125,9 @@ class SpeakerAdaptation:
         """
         if self.fitted is None:
             return next(iter(parts.values()))
-        rules = {clip: self._rules(counts.get(clip, 0)) for part in parts.values() for clip in part.clip_ids}
+        by_number = {number: self._rules(number) for number in {0, *counts.values()}}
+        clips = (clip for part in parts.values() for clip in part.clip_ids)
+        rules = {clip: by_number[counts.get(clip, 0)] for clip in clips}
         made = {fitted: fitted.fuse_parts(parts)[self.rule] for fitted in dict.fromkeys(rules.values())}
         whole = next(iter(made.values()))
         for fitted, part in made.items():

@@ -54,8 +54,8 @@ class FusionModule(ClosedFormBranch):
         rule: Makes the module's logits; the log-linear pool by default.
         missing_branch: What to do about a branch whose pretrained part cannot be had: leave it out, or stop.
         overrides: Branch name -> dotted key of its config -> value, applied before it is trained.
-        adapt: `speaker` also measures the fusion adapted to a speaker by unlabelled clips, and lets it be used so. A
-            branch is adapted in what it makes its logits from if its own `adapt` says so, else in its logits.
+        adapt: `speaker` also measures the fusion adapted to a speaker by unlabelled clips, and lets it be used so.
+            `fit` gives it to each branch that has such an argument too; the others are adapted in their logits.
 
     Attributes:
         across_actors: Task name -> validation scores of the chosen rule where each actor is fused by what is learned

@@ -29,7 +29,7 @@ def make_adapted(folder: Path, tones: Path, whisper: Path) -> Project:
     project = make_project(folder, tones)
     config = yaml.safe_load(Path(project.config("text")).read_text(encoding="utf8"))
     trainer = {**config["trainer"], "max_epochs": 0}
-    init_args = {"whisper": str(whisper), "views": 1, "adapt": "speaker"}
+    init_args = {"whisper": str(whisper), "views": 1}
     states = {"class_path": "WhisperStatistics", "init_args": init_args}
     project.write("states", {**config, "name": "states", "model": states, "trainer": trainer})
     branches = {"states": "states.yaml", "text": "text.yaml"}

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from lightning_emorec.evaluation.adaptation import (
     AdaptedRow,
+    _p_values,
     adapted_content,
     adapted_rows,
     adapted_sentence,
@@ -73,6 +75,14 @@ def test_the_unadapted_row_is_that_of_the_model(rows: list[AdaptedRow]) -> None:
     assert rows[0].sample.kind == "unadapted"
     assert rows[0].accuracy.value == pytest.approx(float(right))
     assert rows[0].uar_gain.value == 0
+    assert rows[0].p == {"accuracy": 1, "uar": 1}
+
+
+def test_gains_are_tested_over_actors() -> None:
+    """All of four actors gain one clip of four, and no pattern of four signs is rarer than 1 in 8."""
+    before = np.tile([[1.0, 1.0], [0.0, 2.0]], (4, 1, 1))
+    after = np.tile([[2.0, 0.0], [0.0, 2.0]], (4, 1, 1))
+    assert _p_values(after, before, Bootstrap()) == {"accuracy": 0.125, "uar": 0.125}
 
 
 def test_the_judged_clip_alone_is_a_sample_of_one(rows: list[AdaptedRow]) -> None:
