@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,8 +23,12 @@ lint: .venv/.installed ## Lint and check types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Nothing is downloaded. Warnings, broken links and missing anchors among them, are errors.
+docs: .venv/.installed ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/mkdocs build --strict
+
 clean: ## Remove the environment and the tools' caches; runs, data and the audio cache stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist site *.egg-info
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt

@@ -26,7 +26,8 @@ TITLE = "Emotion in speech"
 
 NOTICE = """<div class="notice" role="note"><p><b>Not for judging people.</b> A label names what a voice expresses, as
 actors do on purpose; it is not what a person feels. In the EU, inferring emotions at work and in education is
-prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)), and persons exposed must be informed (Article 50(3)).</p>
+prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)), and persons exposed must be informed (Article 50(3)).
+More in the documentation: docs/law.md.</p>
 {notes}</div>"""
 
 WAITING = 20

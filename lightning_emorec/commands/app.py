@@ -31,11 +31,12 @@ def app(
 ) -> None:
     """Serve a page on which recordings are labelled with a trained model, one at a time.
 
-    A recording stays in the user's cache folder until its answer is given, and is then removed. Programs can ask the
-    endpoint /predict, which answers what `predict --branches true --format json` writes.
-
     Emotion that a voice expresses is not what a person feels. In the EU, inferring emotions at work and in education
     is prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)), and persons exposed must be informed (Article 50(3)).
+    See the page on law and ethics of the documentation: docs/law.md.
+
+    A recording stays in the user's cache folder until its answer is given, and is then removed. Programs can ask the
+    endpoint /predict, which answers what `predict --branches true --format json` writes.
 
     Args:
         ckpt: Model: a run's name or folder, a checkpoint, the folder of an export, or hf:USER/REPO[@REVISION]; by

@@ -57,12 +57,13 @@ def predict(
 ) -> None:
     """Label recordings with a trained model: an emotion, how sure it is, and what else it may be.
 
+    Emotion that a voice expresses is not what a person feels. In the EU, inferring emotions at work and in education
+    is prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)), and persons exposed must be informed (Article 50(3)).
+    See the page on law and ethics of the documentation: docs/law.md.
+
     Results go to standard output as they come, or to --output; everything else goes to standard error. Recordings
     longer than --whole_s are labelled in segments, over their speech. A repeated call with --output does only what is
     missing or differs. A recording that cannot be read is named at the end, and the exit status is then 3.
-
-    Emotion that a voice expresses is not what a person feels. In the EU, inferring emotions at work and in education
-    is prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)), and persons exposed must be informed (Article 50(3)).
 
     Args:
         paths: Recordings, folders of them, patterns, or - for one recording on standard input.

@@ -71,7 +71,7 @@ class Recognizer:
     @classmethod
     def load(
         cls,
-        ckpt: str | None = None,
+        ckpt: str | Path | None = None,
         options: Options | None = None,
         *,
         runs: str | Path = "runs",
@@ -95,7 +95,8 @@ class Recognizer:
         Raises:
             EmorecError: There is no such model, or it cannot be loaded.
         """
-        return cls(open_model(find_model(ckpt, Path(runs), offline), text, device, threads), options)
+        named = None if ckpt is None else str(ckpt)
+        return cls(open_model(find_model(named, Path(runs), offline), text, device, threads), options)
 
     @property
     def label(self) -> str:
