@@ -17,7 +17,9 @@ Classes = Mapping[str, Collection[str]]
 if TYPE_CHECKING:
     Share = float
 else:  # a float would take 4 for 4.0: Python may give `int | float | None` the order that another module wrote first
-    from jsonargparse.typing import OpenUnitInterval as Share
+    from jsonargparse.typing import OpenUnitInterval
+
+    Share = OpenUnitInterval
 
 ValActors = int | Share | None
 """How many actors validate: a number, a share of those who are not tested on, or None for what the corpus asks for."""
