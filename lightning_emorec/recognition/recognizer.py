@@ -264,7 +264,7 @@ class Recognizer:
         """The notes of a clip that is adapted; before all clips of its speaker are known it has none."""
         if not known.closed:
             return []
-        confidence = None if judged is None else judged.confidence.get(self.task)
+        confidence = (self.model if judged is None else judged).confidence.get(self.task)
         return [*self._notes(confidence), known.sentence, *known.warnings]
 
     @cached_property

@@ -13,14 +13,14 @@ import soundfile
 import torch
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.fusion import SpeakerAdaptation
+from lightning_emorec.fusion import SpeakerAdaptation, found_confidence
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.recognition.known_speaker import FEW
 from lightning_emorec.recognition.labelling import Labelling, Place
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.recognizer import Recognizer
-from lightning_emorec.recognition.segment import Segment
+from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 from lightning_emorec.recognition.sources import Source
 from lightning_emorec.recognition.speakers import Speakers, first_pass
 from lightning_emorec.recognition.unadapted import Unadapted
@@ -195,6 +195,21 @@ def test_a_clip_that_was_not_in_the_first_pass_is_adapted_by_those_that_were(tmp
     assert before == ["quiet", "loud"] * 3
     assert [segment.label for segment in made.judge(new, speaker=known)] == ["loud"]
     assert known.others == len(others)
+
+
+def test_a_segment_without_speech_says_of_the_model_what_it_would_say_without_adaptation(
+    tmp_path: Path,
+) -> None:
+    made = recognizer()
+    part = made.model.adaptation.parts["model"]  # type: ignore[attr-defined]
+    actors = {clip: str(int(clip) // CLIPS) for clip in part.clip_ids}
+    made.model.confidence = {"emotion": found_confidence(part, "emotion", actors)}
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(16000), 16000)
+    (before,) = made.predict(silent)
+    (after,) = made.predict(silent, adapt="recording")
+    assert after.label == NO_SPEECH
+    assert after.notes[: len(before.notes)] == before.notes
 
 
 def test_python_gives_paths_of_other_recordings_in_a_list(tmp_path: Path) -> None:
