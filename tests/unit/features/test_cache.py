@@ -18,7 +18,6 @@ from lightning_emorec.audio import AudioStore
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, FeatureCache, FeatureReader, Options, Value
 from lightning_emorec.features import cache as cache_module
-from lightning_emorec.features.cache import LostValueError
 from lightning_emorec.types import Clip
 
 
@@ -155,17 +154,6 @@ def test_a_damaged_row_is_computed_anew_with_a_warning_when_it_is_read(
     assert read_all(cache, again, ["a", "b"]) == [{"id": "a"}, {"id": "b"}]
     assert again.computed == ["a"]
     assert "a damaged value" in caplog.text
-
-
-def test_what_another_process_has_put_in_the_place_of_a_damaged_row_is_kept(
-    cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(cache, feature := Counting(), "a")
-    with monkeypatch.context() as patch:
-        patch.setattr(cache_module, "_row", lambda *_, **__: (0, b"as it was before"))
-        with pytest.raises(LostValueError):
-            cache.get(feature.stored_as, "digest of a")
-    assert cache.get(feature.stored_as, "digest of a") == {"id": "a"}
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "holes"])
