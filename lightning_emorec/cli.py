@@ -185,9 +185,8 @@ class EmorecCLI(LightningCLI):
             own = branch if isinstance(branch, dict) else self._dump(parser.parse_path(branch))
             run = branch_run(own, fused, overrides.get(name, {}))
             branches[name] = self._dump(parser.parse_object(run))
-            if fusion_args.get("adapt") == "speaker" and "adapt" in (
-                given := branches[name]["model"]["init_args"]
-            ):
+            given = branches[name]["model"].get("init_args", {})
+            if fusion_args.get("adapt") == "speaker" and "adapt" in given:
                 given["adapt"] = "speaker"
         fusion_args.overrides = None
 

@@ -104,29 +104,6 @@ class KnownClips:
         )
         return cls(total, *means)
 
-    @classmethod
-    def others(cls, clips: SpeakerScores, speakers: Sequence[int]) -> Self:
-        """For each clip the other clips of its speaker, however many there are.
-
-        Args:
-            clips: The judged clips, which are the known ones too.
-            speakers: (clips,) number of each clip's speaker, counted from 0; -1 where nobody knows.
-        """
-        numbers = torch.tensor(speakers)
-        known = numbers >= 0
-        place = numbers.clamp(min=0)
-        count = torch.bincount(place[known], minlength=int(place.max()) + 1)[place] - 1
-        count = torch.where(known, count, 0).to(clips.scores.dtype)
-
-        def mean(values: Tensor) -> Tensor:
-            sums = values.new_zeros(int(place.max()) + 1, *values.shape[1:])
-            sums.index_add_(0, place[known], values[known])
-            others = (sums[place] - values) / count.clamp(min=1).reshape(-1, *[1] * (values.ndim - 1))
-            others[count == 0] = 0
-            return others
-
-        return cls(count, mean(clips.scores), mean(clips.effects), mean(clips.shares))
-
 
 def divergence(shares: Tensor, prior: Tensor) -> Tensor:
     """(rows,) Kullback-Leibler divergence in nats of (rows, classes) label shares from those of training."""
@@ -155,11 +132,11 @@ def variance_ratio(values: Tensor, speakers: Sequence[str]) -> float:
     """
     values = values.double()
     places = [place for place, name in enumerate(speakers) if not is_nobody(name)]
-    names = list(dict.fromkeys(speakers[place] for place in places))
-    clips, groups = len(places), len(names)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(speakers[place] for place in places))}
+    clips, groups = len(places), len(numbers)
     if not 1 < groups < clips:
         return math.inf
-    own = torch.tensor([names.index(speakers[place]) for place in places])
+    own = torch.tensor([numbers[speakers[place]] for place in places])
     counts = torch.bincount(own).double()
     means = values.new_zeros(groups, values.shape[1]).index_add_(0, own, values[places]) / counts[:, None]
     within = float((values[places] - means[own]).square().sum()) / (clips - groups)

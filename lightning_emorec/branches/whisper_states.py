@@ -72,7 +72,7 @@ class WhisperStatistics(PerTaskBranch):
             check_above_zero(c=c)
         check_layers(layers)
         if whisper == []:
-            raise EmorecError("at least one Whisper model", "an empty list", "name one, or give null")
+            raise EmorecError("at least one Whisper model", "an empty list", "set model.init_args.whisper")
         self.features_of(self.hparams)  # checks the others
         self.layers = layers
         self.c = c

@@ -165,17 +165,17 @@ def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, dr
 def _inside(
     fold: Fold, adaptation: SpeakerAdaptation, part: PartLogits, counts: Mapping[str, int], task: str
 ) -> list[bool] | None:
-    """Whether the set of each labelled clip has the right class; None where the mode of a clip has no confidence."""
+    """Whether the set of each labelled clip has the right class; None where that of a clip has no confidence."""
     inside = []
-    by_number = {number: adaptation.mode(number) for number in {0, *counts.values()}}
-    modes = {clip: by_number[counts.get(clip, 0)] for clip in part.clip_ids}
+    numbers = [counts.get(clip, 0) for clip in part.clip_ids]
     labels = part.labels[task]
-    for mode in dict.fromkeys(modes.values()):
-        confidence = fold.confidence if mode is None else mode.confidence(task)
+    for number in dict.fromkeys(numbers):
+        mode = adaptation.mode(number)
+        adapted = None if mode is None else mode.confidence(task)
+        confidence = adapted if number else fold.confidence
         if confidence is None:
             return None
-        own = [row for row, clip in enumerate(part.clip_ids) if modes[clip] is mode]
-        rows = [row for row in own if labels[row] != UNLABELLED]
+        rows = [row for row, of in enumerate(numbers) if of == number and labels[row] != UNLABELLED]
         sets = confidence.sets(confidence.probabilities(part.logits[task][rows].numpy()), ASKED)
         inside += covered(sets, labels[rows].numpy()).tolist()
     return inside

@@ -134,7 +134,10 @@ class FeatureCache:
             if row is not None:
                 log.warning("%s has a damaged value: it is computed anew", path)
                 with _explained(path), closing(_open(path)) as connection, connection:
-                    connection.execute("DELETE FROM features WHERE digest = ?", (digest,))
+                    # Not what another process has put in its place since.
+                    connection.execute(
+                        "DELETE FROM features WHERE digest = ? AND crc IS ? AND value IS ?", (digest, *row)
+                    )
             raise LostValueError(
                 f"the value of {stored_as} for the audio {digest} in {path}",
                 "none" if row is None else "a damaged one",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ class Claims:
                 assert self._own is not None  # nobody else knows its name
                 self._own.write("\n".join(mine))
                 self._own.flush()
+                os.fsync(self._own.fileno())  # for other machines that share the disk
         return mine
 
     def release(self) -> None:
@@ -54,7 +55,8 @@ class Claims:
         """The claims of each process that is still there; those of others are removed."""
         for file in self.folder.glob("*.claim"):
             if (left := try_lock(file)) is None:
-                yield file.read_text(encoding="utf8").splitlines()
+                with suppress(FileNotFoundError):  # given up just now: that takes no lock
+                    yield file.read_text(encoding="utf8").splitlines()
             else:
                 file.unlink(missing_ok=True)
                 left.close()

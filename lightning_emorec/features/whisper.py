@@ -93,12 +93,14 @@ class WhisperTranscript(Transcript):
         from whisper.tokenizer import LANGUAGES
 
         if self.language not in LANGUAGES:
-            raise EmorecError("a language that Whisper knows, such as en", self.language, "correct language")
+            raise EmorecError(
+                "a language that Whisper knows, such as en", self.language, "set model.init_args.language"
+            )
         if self.language != "en" and self.weights.is_english_only():
             raise EmorecError(
                 f"a multilingual Whisper, such as tiny or base, for language: {self.language}",
                 f"{self.weights.model}, which knows only English",
-                "name another model by `whisper` or $EMOREC_WHISPER, or set language: en",
+                "set model.init_args.whisper or $EMOREC_WHISPER to another model, or model.init_args.language to en",
             )
         self.weights.check_available()
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 
 from lightning_emorec.hashing import short_hash
-from lightning_emorec.recognition.heard import Heard
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
+from lightning_emorec.recognition.unadapted import Unadapted
 from lightning_emorec.speaker_scores import KnownClips, SpeakerScores, adapted_logits, divergence
 from lightning_emorec.types import UNLABELLED
 
@@ -34,7 +34,7 @@ class KnownSpeaker:
     def __init__(self) -> None:
         self.clips = 0.0
         self.closed = False
-        self._kept: dict[str, Heard] = {}
+        self._kept: dict[str, Unadapted] = {}
         self._scores: dict[tuple[str, str], tuple[SpeakerScores, dict[str, int]]] = {}
 
     def __len__(self) -> int:
@@ -63,9 +63,12 @@ class KnownSpeaker:
         answer = None
         if embeddings or not self.closed or any(key not in self._kept for key in keys):
             answer = model.judge(waveforms, texts, embeddings, contents)
-            assert answer.heard is not None
+            assert answer.unadapted is not None
             for row, key in enumerate(keys):
-                self._kept.setdefault(key, answer.heard.row(row))
+                if key not in self._kept:
+                    self._kept[key] = answer.unadapted.row(row)
+                    self.clips += self.closed  # before, the first pass counts them
+                    self._scores.clear()
         if answer is not None and (not self.closed or not self.others):
             return answer
         if not self.others:
@@ -89,13 +92,13 @@ class KnownSpeaker:
         return found + self._one_sided()
 
     def _one_sided(self) -> list[str]:
-        heard = next(iter(self._kept.values()))
-        task = next(iter(heard.fused))
-        validated = next(iter(heard.adaptation.parts.values()), None)
+        unadapted = next(iter(self._kept.values()))
+        task = next(iter(unadapted.fused))
+        validated = next(iter(unadapted.adaptation.parts.values()), None)
         if validated is None:
             return []
         labels = validated.labels[task]
-        classes = heard.fused[task].shape[1]
+        classes = unadapted.fused[task].shape[1]
         prior = torch.bincount(labels[labels != UNLABELLED], minlength=classes).double()
         logits = torch.cat([of.fused[task] for of in self._kept.values()]).double()
         shares = logits.softmax(dim=1).mean(dim=0)
@@ -103,23 +106,23 @@ class KnownSpeaker:
         if far - (classes - 1) / (2 * max(1.0, self.clips)) <= ONE_SIDED:
             return []
         place = int(shares.argmax())
-        share = f"{heard.classes[place]} is {100 * float(shares[place]):.0f}% of what is found in them"
+        share = f"{unadapted.classes[place]} is {100 * float(shares[place]):.0f}% of what is found in them"
         return [f"the known clips of the speaker look one-sided ({share}): the gain may be less, or none"]
 
     def _adapted(self, keys: Sequence[str]) -> Answer:
-        heard, known = Heard.join([self._kept[key] for key in keys]), self.others
+        unadapted, known = Unadapted.join([self._kept[key] for key in keys]), self.others
         made = {
             branch: {
-                task: adapted_logits(heard.scores[branch][task], self._known(branch, task, keys))
-                if task in heard.scores[branch]
+                task: adapted_logits(unadapted.scores[branch][task], self._known(branch, task, keys))
+                if task in unadapted.scores[branch]
                 else values
                 for task, values in logits.items()
             }
-            for branch, logits in heard.logits.items()
+            for branch, logits in unadapted.logits.items()
         }
-        fused, mode = heard.adaptation.fuse(made, known), heard.adaptation.mode(known)
+        fused, mode = unadapted.adaptation.fuse(made, known), unadapted.adaptation.mode(known)
         founded = {} if mode is None else {task: mode.confidence(task) for task in fused}
-        told = made if heard.adaptation.fitted is not None else {}
+        told = made if unadapted.adaptation.fitted is not None else {}
         return Answer(
             logits={task: values.numpy() for task, values in fused.items()},
             branches={name: {task: rows.numpy() for task, rows in of.items()} for name, of in told.items()},

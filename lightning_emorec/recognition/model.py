@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lightning_emorec.confidence import Confidence
 
 if TYPE_CHECKING:
-    from lightning_emorec.recognition.heard import Heard
+    from lightning_emorec.recognition.unadapted import Unadapted
 
 Waveform = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Answer:
         embeddings: Branch -> (waveforms, size), where asked for.
         confidence: Task -> how far the probabilities of these logits go.
         texts: What is said in each waveform; None where no text was used.
-        heard: What adaptation to a speaker takes of the waveforms; None of a model that is not adapted.
+        unadapted: What adaptation to a speaker takes of the waveforms; None of a model that is not adapted.
     """
 
     logits: dict[str, NDArray[np.float32]]
@@ -37,7 +37,7 @@ class Answer:
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     confidence: Mapping[str, Confidence] = field(default_factory=dict)
     texts: list[str | None] = field(default_factory=list)
-    heard: Heard | None = None
+    unadapted: Unadapted | None = None
 
 
 class RecognitionModel(ABC):

@@ -29,7 +29,7 @@ from lightning_emorec.recognition.reading import blocks_of, opened
 from lightning_emorec.recognition.said import PIECE_S, Said
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 from lightning_emorec.recognition.sources import Source, as_file, content_of, cut, source_of
-from lightning_emorec.recognition.speakers import listen
+from lightning_emorec.recognition.speakers import first_pass
 from lightning_emorec.recognition.speech import RATE_HZ, SpeechModel, load_speech_model
 from lightning_emorec.recognition.windows import (
     Piece,
@@ -143,8 +143,11 @@ class Recognizer:
         asked = source_of(source, rate_hz, text)
         if adapt == "none":
             return list(self.judge(asked))
+        if isinstance(adapt, str) and adapt != "recording":
+            fix = "give adapt a list of paths, even where there is one"
+            raise EmorecError("none, recording, or a list of paths", f"adapt={adapt!r}", fix)
         others = [] if isinstance(adapt, str) else [Source(str(path), Path(path)) for path in adapt]
-        return list(self.judge(asked, speaker=listen(self, [asked, *others])))
+        return list(self.judge(asked, speaker=first_pass(self, [asked, *others])))
 
     def segments(
         self,
@@ -262,7 +265,7 @@ class Recognizer:
         """The notes of a clip that is adapted; before all clips of its speaker are known it has none."""
         if not known.closed:
             return []
-        confidence = None if judged is None else judged.confidence.get(self.task)
+        confidence = (self.model if judged is None else judged).confidence.get(self.task)
         return [*self._notes(confidence), known.sentence, *known.warnings]
 
     @cached_property

@@ -22,7 +22,7 @@ By = Literal["speaker", "recording"]
 """What tells which clips are of one speaker: a table's column, or that a recording has one speaker."""
 
 
-def listen(recognizer: Recognizer, sources: Iterable[Source]) -> KnownSpeaker:
+def first_pass(recognizer: Recognizer, sources: Iterable[Source]) -> KnownSpeaker:
     """Judge all recordings of one speaker once, so that each can then be judged with the others known.
 
     A recording that cannot be read is left out. Of a long recording as many clips count as windows fit into its speech.
@@ -61,7 +61,7 @@ def require_adaptable(recognizer: Recognizer) -> None:
 
 
 class Speakers:
-    """The speakers of many recordings; each is listened to when its first recording is to be labelled.
+    """The speakers of many recordings; each is known once its first recording is to be labelled.
 
     Args:
         recognizer: What labels.
@@ -104,7 +104,7 @@ class Speakers:
         if name is None:
             return None
         if name not in self._known:
-            self._known[name] = known = listen(self._recognizer, self._sources[name])
+            self._known[name] = known = first_pass(self._recognizer, self._sources[name])
             log.info("%s: %s", name, known.sentence)
             for warning in known.warnings:
                 log.warning("%s: %s", name, warning)

@@ -24,8 +24,8 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.features import Feature, Transcript, VaderScores, Value, unique
 from lightning_emorec.hashing import sha256
 from lightning_emorec.inference import TrainedModel, load_model
-from lightning_emorec.recognition.heard import Heard
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
+from lightning_emorec.recognition.unadapted import Unadapted
 from lightning_emorec.runs.folder import begun_by
 from lightning_emorec.types import UNLABELLED, Batch, Clip, Logits
 from lightning_emorec.validated import adaptation_of, confidence_of, restricted_model
@@ -161,15 +161,15 @@ class _Part:
             if embeddings and _embeds(branch)
         }
         told = {} if fusion is None else {name: _all_rows(logits) for name, logits in judged.items()}
-        return Answer(_all_rows(fused), told, encoded, heard=self._heard(batch, judged, fused))
+        return Answer(_all_rows(fused), told, encoded, unadapted=self._unadapted(batch, judged, fused))
 
-    def _heard(self, batch: Batch, judged: Mapping[str, Logits], fused: Logits) -> Heard | None:
+    def _unadapted(self, batch: Batch, judged: Mapping[str, Logits], fused: Logits) -> Unadapted | None:
         if self.adaptation is None:
             return None
         branches = self.trained.branches
         speakers = {name: branches[name].speaker_scores(batch, logits) for name, logits in judged.items()}
         classes = next(iter(self.trained.tasks.values()))
-        return Heard.of(self.adaptation, judged, speakers, fused, classes)
+        return Unadapted.of(self.adaptation, judged, speakers, fused, classes)
 
 
 @dataclass
@@ -240,5 +240,7 @@ def _joined(parts: Sequence[Answer], confidence: Mapping[str, Confidence], texts
         stacked([part.embeddings for part in parts]),
         confidence,
         texts,
-        Heard.join(heard) if (heard := [part.heard for part in parts if part.heard is not None]) else None,
+        Unadapted.join(found)
+        if (found := [of for part in parts if (of := part.unadapted) is not None])
+        else None,
     )

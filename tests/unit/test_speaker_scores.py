@@ -52,15 +52,6 @@ def test_where_speakers_do_not_differ_nothing_is_adapted() -> None:
     torch.testing.assert_close(made, VALUES.log_softmax(dim=1))
 
 
-def test_the_others_of_a_speaker_are_known_and_a_clip_of_nobody_has_none() -> None:
-    scores = scores_of(VALUES)
-    known = KnownClips.others(scores, [0, 1, 0, -1, 0])
-    counts = torch.tensor([[0, 0, 1, 0, 1], [0] * 5, [1, 0, 0, 0, 1], [0] * 5, [1, 0, 1, 0, 0]]).float()
-    assert known.count.tolist() == [2, 0, 2, 0, 2]
-    made = adapted_logits(scores, known)
-    torch.testing.assert_close(made, adapted_logits(scores, KnownClips.among(scores, counts)))
-
-
 def test_the_effect_of_a_one_sided_sample_s_labels_is_taken_out_of_its_mean() -> None:
     even, sided = torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])
     assert label_weight(even, even).item() == 0

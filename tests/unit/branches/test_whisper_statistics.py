@@ -177,7 +177,7 @@ def test_a_layer_that_the_model_lacks_is_refused() -> None:
         ({"layers": []}, "layers counted from 1"),
         ({"layers": [0]}, "layers counted from 1"),
         ({"views": 0}, "views of at least 1"),
-        ({"whisper": []}, "at least one Whisper model"),
+        ({"whisper": []}, "at least one Whisper model.*set model.init_args.whisper"),
         ({"margin_s": -1.0}, "margin_s in"),
     ],
 )

@@ -8,6 +8,8 @@ import torch
 
 from lightning_emorec.evaluation.adaptation import (
     AdaptedRow,
+    Sample,
+    _judged,
     _p_values,
     adapted_content,
     adapted_rows,
@@ -17,7 +19,7 @@ from lightning_emorec.evaluation.adaptation import (
 from lightning_emorec.evaluation.intervals import Bootstrap
 from lightning_emorec.evaluation.results import Fold, RunResults, System
 from lightning_emorec.evaluation.system_plots import learning_curve_figure
-from lightning_emorec.fusion import FittedRules, LogLinear, SpeakerAdaptation
+from lightning_emorec.fusion import FittedRules, LogLinear, SpeakerAdaptation, found_confidence
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import Clip
 
@@ -106,6 +108,18 @@ def test_a_set_is_founded_on_the_mode_of_the_clips_that_are_known(rows: list[Ada
     assert all(row.coverage is not None and row.coverage > 0.5 for row in rows[1:6])
 
 
+def test_where_no_mode_founds_a_set_none_is_founded_on_unadapted_clips() -> None:
+    """As `predict` withholds them."""
+    made = results()
+    known = made.folds[0].adaptation
+    assert known is not None
+    few = {name: part.select(["0", *map(str, range(CLIPS, 4 * CLIPS))]) for name, part in known.parts.items()}
+    confidence = found_confidence(known.parts["a"], "emotion", ACTOR_OF)
+    fold = replace(made.folds[0], adaptation=replace(known, parts=few), confidence=confidence)
+    rows = adapted_rows(replace(made, folds=[fold]), Bootstrap(resamples=2))
+    assert [row.coverage is None for row in rows[:4]] == [False, True, True, True]
+
+
 def test_a_model_that_is_not_adapted_has_no_rows() -> None:
     assert adapted_rows(results(adapted=False)) == []
 
@@ -117,13 +131,14 @@ def test_labels_of_test_clips_change_no_logits() -> None:
         system: {"test": replace(of["test"], labels={"emotion": of["test"].labels["emotion"] * 0})}
         for system, of in fold.logits.items()
     }
-    other = replace(made, folds=[replace(fold, logits=planted)])  # type: ignore[arg-type]
-    honest, changed = (adapted_rows(of, Bootstrap(resamples=2)) for of in (made, other))
-    angry = [row.accuracy.value for row in changed]
-    assert len(honest) == len(changed)
-    assert all(
-        0 < value < 1 for value in angry
-    )  # every class is still predicted, though all are said to be angry
+    logits = []
+    for of in (fold, replace(fold, logits=planted)):  # type: ignore[arg-type]
+        parts = {name: of.logits[System(name)]["test"] for name in "ab"}
+        assert of.adaptation is not None
+        scores = of.adaptation.scores(parts)
+        logits.append(_judged(made, of, parts, scores, Sample("others", 8), 1).whole.logits["emotion"])
+    assert torch.equal(*logits)
+    assert not torch.equal(logits[0], fold.logits[CHOSEN]["test"].logits["emotion"])
 
 
 def test_what_is_written_and_told_is_marked_as_transductive(rows: list[AdaptedRow]) -> None:

@@ -13,17 +13,17 @@ import soundfile
 import torch
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.fusion import SpeakerAdaptation
+from lightning_emorec.fusion import SpeakerAdaptation, found_confidence
 from lightning_emorec.part_logits import PartLogits
-from lightning_emorec.recognition.heard import Heard
 from lightning_emorec.recognition.known_speaker import FEW
 from lightning_emorec.recognition.labelling import Labelling, Place
 from lightning_emorec.recognition.model import Answer, RecognitionModel, Waveform
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.recognizer import Recognizer
-from lightning_emorec.recognition.segment import Segment
+from lightning_emorec.recognition.segment import NO_SPEECH, Segment
 from lightning_emorec.recognition.sources import Source
-from lightning_emorec.recognition.speakers import Speakers, listen
+from lightning_emorec.recognition.speakers import Speakers, first_pass
+from lightning_emorec.recognition.unadapted import Unadapted
 from tests.unit.recognition.loud import Loud
 
 ACTORS, CLIPS = 4, 20
@@ -69,8 +69,10 @@ class Level(RecognitionModel):
         self.judged += len(waveforms)
         rows = torch.tensor([[0.0, 20 * (float(np.abs(of).mean()) - 0.7)] for of in waveforms])
         logits = {"emotion": rows}
-        heard = Heard.of(self.adaptation, {"model": logits}, {"model": {}}, logits, self.tasks["emotion"])
-        return Answer({"emotion": rows.numpy()}, heard=heard if self.adapts else None)
+        unadapted = Unadapted.of(
+            self.adaptation, {"model": logits}, {"model": {}}, logits, self.tasks["emotion"]
+        )
+        return Answer({"emotion": rows.numpy()}, unadapted=unadapted if self.adapts else None)
 
 
 def recognizer(**options: Any) -> Recognizer:
@@ -156,9 +158,9 @@ def test_a_speaker_with_one_clip_is_not_adapted(tmp_path: Path) -> None:
 
 
 def test_a_one_sided_sample_is_warned_of_and_a_varied_one_is_not(tmp_path: Path) -> None:
-    loud = listen(recognizer(), clips(tmp_path, *[0.95] * 10))
+    loud = first_pass(recognizer(), clips(tmp_path, *[0.95] * 10))
     assert any("look one-sided (loud is" in warning for warning in loud.warnings)
-    varied = listen(recognizer(), clips(tmp_path, *[0.55, 0.85] * 5, speaker="bob"))
+    varied = first_pass(recognizer(), clips(tmp_path, *[0.55, 0.85] * 5, speaker="bob"))
     assert varied.warnings == []
 
 
@@ -183,14 +185,44 @@ def test_python_may_name_other_recordings_of_the_speaker(tmp_path: Path) -> None
 def test_a_recording_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_bytes(b"no sound")
     bad = Source("bad.wav", tmp_path / "bad.wav", speaker="ann")
-    assert listen(recognizer(), [bad, *clips(tmp_path, 0.55, 0.65)]).others == 1
+    assert first_pass(recognizer(), [bad, *clips(tmp_path, 0.55, 0.65)]).others == 1
+
+
+def test_a_clip_that_was_not_in_the_first_pass_is_adapted_by_those_that_were(tmp_path: Path) -> None:
+    made, (new, *others) = recognizer(), clips(tmp_path, *SOFT[1:])
+    known = first_pass(made, others)
+    before = [segment.label for of in others for segment in made.judge(of, speaker=known)]
+    assert before == ["quiet", "loud"] * 3
+    assert [segment.label for segment in made.judge(new, speaker=known)] == ["loud"]
+    assert known.others == len(others)
+
+
+def test_a_segment_without_speech_says_of_the_model_what_it_would_say_without_adaptation(
+    tmp_path: Path,
+) -> None:
+    made = recognizer()
+    part = made.model.adaptation.parts["model"]  # type: ignore[attr-defined]
+    actors = {clip: str(int(clip) // CLIPS) for clip in part.clip_ids}
+    made.model.confidence = {"emotion": found_confidence(part, "emotion", actors)}
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(16000), 16000)
+    (before,) = made.predict(silent)
+    (after,) = made.predict(silent, adapt="recording")
+    assert after.label == NO_SPEECH
+    assert after.notes[: len(before.notes)] == before.notes
+
+
+def test_python_gives_paths_of_other_recordings_in_a_list(tmp_path: Path) -> None:
+    (source,) = clips(tmp_path, 0.65)
+    with pytest.raises(EmorecError, match="give adapt a list of paths"):
+        recognizer().predict(tmp_path / source.name, adapt="other.wav")
 
 
 def test_a_model_that_was_not_trained_for_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmorecError, match="adapt speaker; an export is never adapted"):
-        listen(recognizer(adapts=False), clips(tmp_path, 0.55))
+        first_pass(recognizer(adapts=False), clips(tmp_path, 0.55))
     with pytest.raises(EmorecError, match="--channel each"):
-        listen(recognizer(channel="each"), clips(tmp_path, 0.55))
+        first_pass(recognizer(channel="each"), clips(tmp_path, 0.55))
 
 
 def test_a_result_is_settled_by_all_clips_of_its_speaker(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lightning_emorec.types import UNLABELLED, Logits
 
 
 @dataclass(frozen=True)
-class Heard:
+class Unadapted:
     """What a model finds in waveforms before it is adapted, on the CPU.
 
     Attributes:
@@ -40,7 +40,7 @@ class Heard:
         speakers: Mapping[str, Mapping[str, SpeakerScores]],
         fused: Logits,
         classes: Sequence[str],
-    ) -> Heard:
+    ) -> Unadapted:
         """Of one batch: logits of the branches and of the model, and what the branches give for adaptation."""
         rows = len(next(iter(fused.values())))
         ids, labels = [str(row) for row in range(rows)], torch.full((rows,), UNLABELLED)
@@ -57,7 +57,7 @@ class Heard:
             classes,
         )
 
-    def row(self, place: int) -> Heard:
+    def row(self, place: int) -> Unadapted:
         """One of the waveforms."""
 
         def taken(logits: Logits) -> Logits:
@@ -68,10 +68,10 @@ class Heard:
             for name, of in self.scores.items()
         }
         logits = {name: taken(of) for name, of in self.logits.items()}
-        return Heard(logits, scores, taken(self.fused), self.adaptation, self.classes)
+        return Unadapted(logits, scores, taken(self.fused), self.adaptation, self.classes)
 
     @classmethod
-    def join(cls, several: Sequence[Heard]) -> Heard:
+    def join(cls, several: Sequence[Unadapted]) -> Unadapted:
         """All waveforms, in order; of the same model."""
         first = several[0]
         return cls(
