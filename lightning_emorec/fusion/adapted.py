@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from statistics import median_low
 from typing import cast
 
 import torch
@@ -80,9 +81,12 @@ class SpeakerAdaptation:
 
     @cached_property
     def grid(self) -> list[int]:
-        """Numbers of known clips that there are modes for: those that every validation actor has, the last is all."""
+        """Numbers of known clips that there are modes for: those that half of the validation actors have.
+
+        An actor who has fewer is adapted by those in all modes.
+        """
         others = [len(clips) - 1 for clips in self._speakers.values()]
-        most = min(others, default=0)
+        most = median_low(others) if others else 0
         return [*(k for k in GRID if k < most), most] if most else []
 
     def mode(self, known: int) -> AdaptedMode | None:

@@ -65,6 +65,17 @@ def test_without_known_clips_it_is_the_unadapted_fusion() -> None:
     )
 
 
+def test_one_actor_with_a_single_clip_leaves_the_modes_to_the_others() -> None:
+    ids = [clip for clip in VALIDATION["a"].clip_ids if ACTOR_OF[clip] != "0"] + ["0"]
+    made = adaptation({name: part.select(ids) for name, part in VALIDATION.items()})
+    assert made.grid == [1, 2, 4, 8, 16, CLIPS - 1]
+    mode = made.mode(8)
+    assert mode is not None
+    found = mode.confidence("emotion")
+    assert found is not None
+    assert len(found.scores) == len(ids)
+
+
 def test_the_mode_is_that_of_the_largest_number_in_the_grid_that_is_known() -> None:
     made = adaptation()
     assert made.grid == [1, 2, 4, 8, 16, CLIPS - 1]
