@@ -12,6 +12,9 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.metrics import Array, recalls_of, scores_of
 
+FEWEST_ACTORS = 4
+"""Actors that an interval rests on: what is resampled from two or three of them says next to nothing of others."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -23,7 +26,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, and its interval if it is based on at least two actors."""
+    """A value, and its interval if it is based on at least `FEWEST_ACTORS` actors."""
 
     value: float
     interval: Interval | None
@@ -85,14 +88,23 @@ class Measurement:
     @property
     def note(self) -> str:
         """The reason why there is no interval; empty if there is one."""
-        return "" if self.actors > 1 else "no interval: all clips are of one actor"
+        if self.actors >= FEWEST_ACTORS:
+            return ""
+        return "no interval: all clips are of " + (
+            "one actor" if self.actors == 1 else f"{self.actors} actors"
+        )
+
+    @property
+    def too_few(self) -> str:
+        """What is printed in place of an interval, as in `– (2 actors)`; empty if there is one."""
+        return f"– ({self.actors} actor{'s' if self.actors > 1 else ''})" if self.note else ""
 
 
 def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measurement:
     """Score a model, with intervals.
 
-    A recall has an interval if at least two actors have clips of the class; resamples without any of them are left
-    out.
+    A recall has an interval if at least `FEWEST_ACTORS` actors have clips of the class; resamples without any of them
+    are left out.
     """
     confusions = predictions.confusions()  # (actors, classes, classes)
     actors, classes = confusions.shape[:2]
@@ -102,7 +114,9 @@ def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measure
     speakers = (confusions.sum(axis=2) > 0).sum(axis=0)  # (classes,) actors with clips of the class
 
     def estimate(value: Any, values: Array, of: int) -> Estimate:
-        return Estimate(float(value), bootstrap.interval(values) if of > 1 and len(values) else None)
+        return Estimate(
+            float(value), bootstrap.interval(values) if of >= FEWEST_ACTORS and len(values) else None
+        )
 
     return Measurement(
         len(predictions.clip_ids),
