@@ -10,7 +10,7 @@ import numpy as np
 
 from lightning_emorec.confidence import covered
 from lightning_emorec.evaluation.formats import count
-from lightning_emorec.evaluation.intervals import DEFAULT, FEWEST_ACTORS, Bootstrap, Estimate
+from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate
 from lightning_emorec.evaluation.prediction_sets import ASKED
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import Fold, Results
@@ -220,7 +220,7 @@ def _estimates(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str
     values = {name: (float(now[name]), now_again[name]) for name in ("accuracy", "uar")}
     values["uar_gain"] = (float(now["uar"] - before["uar"]), now_again["uar"] - before_again["uar"])
     return {
-        name: Estimate(value, bootstrap.interval(again) if actors >= FEWEST_ACTORS else None)
+        name: Estimate(value, bootstrap.interval(again, actors) if actors > 1 else None)
         for name, (value, again) in values.items()
     }
 
