@@ -13,7 +13,7 @@ import yaml
 
 from lightning_emorec.audio import AudioStore, default_cache_folder, sounds_of, with_audio
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.evaluation.intervals import DEFAULT, FEWEST_ACTORS, Interval
+from lightning_emorec.evaluation.intervals import DEFAULT, Interval
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.export.graph import ModelGraph
 from lightning_emorec.export.kept import selecting_checkpoints
@@ -148,5 +148,5 @@ def compared(plain: Predictions, small: Predictions) -> Quantised:
         equal=float(np.equal(plain.predicted, small.predicted).mean()),
         uar=before,
         change=after - before,
-        interval=DEFAULT.interval(drawn[1] - drawn[0], actors) if actors >= FEWEST_ACTORS else None,
+        interval=DEFAULT.interval(drawn[1] - drawn[0], actors) if actors > 1 else None,
     )

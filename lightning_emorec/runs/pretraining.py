@@ -86,13 +86,19 @@ def _read(file: Path) -> tuple[PretrainedPart, ...]:
             raise EmorecError(expected, f"{row} in {file}", fix)
     return tuple(
         PretrainedPart(
-            str(row["name"]),
-            str(row["data"]),
-            *(tuple(map(str, row.get(key) or ())) for key in ("names", "classes", "corpora")),
-            bool(row.get("undisclosed", False)),
+            name=str(row["name"]),
+            data=str(row["data"]),
+            names=_texts_of(row, "names"),
+            classes=_texts_of(row, "classes"),
+            corpora=_texts_of(row, "corpora"),
+            undisclosed=bool(row.get("undisclosed", False)),
         )
         for row in rows
     )
+
+
+def _texts_of(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(map(str, row.get(key) or ()))
 
 
 def config_texts(value: object) -> Iterator[str]:

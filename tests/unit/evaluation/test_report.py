@@ -109,6 +109,14 @@ def test_groups_have_scores_of_their_own(fused_page: str, results: RunResults, t
     assert "Clips that are" not in words(page(with_logits(results, output={"test": alone}), tmp_path))
 
 
+def test_pretrained_parts_are_shown_with_their_training_data(fused: RunResults, tmp_path: Path) -> None:
+    config = "model: {init_args: {weights: microsoft/wavlm-large, whisper: whisper}}"
+    text = words(page(replace(fused, config=config), tmp_path))
+    assert "microsoft/wavlm-large Libri-Light, GigaSpeech and VoxPopuli" in text
+    assert "Whisper 680,000 h" in text
+    assert "Pretrained parts" not in words(page(replace(fused, config="model: {}"), tmp_path))
+
+
 def test_calibration_is_described_and_drawn(fused_page: str) -> None:
     text = words(fused_page)
     assert "Risk and coverage" in text
