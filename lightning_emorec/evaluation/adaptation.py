@@ -239,7 +239,7 @@ def _estimates(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str
     values = {name: (float(now[name]), now_again[name]) for name in ("accuracy", "uar")}
     values["uar_gain"] = (float(now["uar"] - before["uar"]), now_again["uar"] - before_again["uar"])
     return {
-        name: Estimate(value, bootstrap.interval(again) if actors > 1 else None)
+        name: Estimate(value, bootstrap.interval(again, actors) if actors > 1 else None)
         for name, (value, again) in values.items()
     }
 

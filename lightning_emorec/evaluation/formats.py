@@ -22,16 +22,26 @@ def points(value: float | None) -> str:
 
 
 def interval(estimate: Estimate | None, signed: bool = False) -> str:
-    """Ends of an interval in percent, or in percentage points with their signs; empty without an interval."""
+    """Ends of an interval in percent, or in percentage points with their signs; empty without an interval.
+
+    Over too few actors a dash with their number, as in `– (2 actors)`.
+    """
     if estimate is None or estimate.interval is None:
         return ""
+    if estimate.interval.too_few:
+        return f"– ({estimate.interval.actors} actors)"
     low, high = estimate.interval.low, estimate.interval.high
     return f"{points(low)} to {points(high)}" if signed else f"{percent(low)}–{percent(high)}"
 
 
 def brackets(estimate: Estimate | None) -> str:
-    """An interval in percent, with a leading space, as in ` [50.0, 100.0]`; empty without an interval."""
+    """An interval in percent, with a leading space, as in ` [50.0, 100.0]`; empty without an interval.
+
+    Over too few actors ` [–, 2 actors]`.
+    """
     ends = estimate and estimate.interval
+    if ends and ends.too_few:
+        return f" [–, {ends.actors} actors]"
     return f" [{percent(ends.low)}, {percent(ends.high)}]" if ends else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,28 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.metrics import Array, recalls_of, scores_of
 
+FEWEST_ACTORS = 4
+"""Actors that a printed interval rests on: two or three of them, drawn anew, say next to nothing of others."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """Ends of a confidence interval."""
+    """Ends of a confidence interval.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        actors: Number of actors that it is based on; None if that is not known.
+    """
 
     low: float
     high: float
+    actors: int | None = field(default=None, compare=False)
+
+    @property
+    def too_few(self) -> bool:
+        """Whether it is based on so few actors that it is not printed."""
+        return self.actors is not None and self.actors < FEWEST_ACTORS
 
 
 @dataclass(frozen=True)
@@ -57,10 +72,10 @@ class Bootstrap:
         drawn = np.random.default_rng(self.seed).multinomial(actors, shares, size=self.resamples)
         return drawn.astype(np.float64)
 
-    def interval(self, values: Array) -> Interval:
-        """The central interval of a score's (resamples,) values."""
+    def interval(self, values: Array, actors: int | None = None) -> Interval:
+        """The central interval of a score's (resamples,) values, over a number of actors."""
         low, high = np.quantile(values, [(1 - self.level) / 2, (1 + self.level) / 2])
-        return Interval(float(low), float(high))
+        return Interval(float(low), float(high), actors)
 
 
 DEFAULT = Bootstrap()
@@ -84,8 +99,10 @@ class Measurement:
 
     @property
     def note(self) -> str:
-        """The reason why there is no interval; empty if there is one."""
-        return "" if self.actors > 1 else "no interval: all clips are of one actor"
+        """The reason why no interval is printed; empty if there is one."""
+        if self.actors >= FEWEST_ACTORS:
+            return ""
+        return f"no interval: all clips are of {'one actor' if self.actors == 1 else f'{self.actors} actors'}"
 
 
 def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measurement:
@@ -102,7 +119,7 @@ def measure(predictions: Predictions, bootstrap: Bootstrap = DEFAULT) -> Measure
     speakers = (confusions.sum(axis=2) > 0).sum(axis=0)  # (classes,) actors with clips of the class
 
     def estimate(value: Any, values: Array, of: int) -> Estimate:
-        return Estimate(float(value), bootstrap.interval(values) if of > 1 and len(values) else None)
+        return Estimate(float(value), bootstrap.interval(values, of) if of > 1 and len(values) else None)
 
     return Measurement(
         len(predictions.clip_ids),

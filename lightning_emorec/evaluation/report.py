@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -32,6 +33,7 @@ from lightning_emorec.evaluation.system_plots import (
     weights_figure,
 )
 from lightning_emorec.metrics import Scores
+from lightning_emorec.runs.pretraining import PretrainedPart, pretrained_parts
 from lightning_emorec.types import UNLABELLED
 
 REPORT = "report.html"
@@ -112,6 +114,7 @@ def shared_content(results: Results, evaluation: Evaluation) -> dict[str, Any]:
         "seeds": len(seeds),
         "gain": evaluation.against(evaluation.model, evaluation.best_branch) if results.is_fusion else None,
         "warnings": warnings(results),
+        "pretrained": _pretrained(results.config),
         "model": _model_sections(evaluation.of_model),
         "by_actor": Markup(_actors(results, evaluation)),
         "weights": _weights(results),
@@ -120,6 +123,11 @@ def shared_content(results: Results, evaluation: Evaluation) -> dict[str, Any]:
         "seconds": _seconds(results),
         "versions": results.folds[0].versions,
     }
+
+
+def _pretrained(config: str) -> dict[str, PretrainedPart]:
+    given = yaml.safe_load(config)
+    return pretrained_parts(given.get("model") or {}) if isinstance(given, dict) else {}
 
 
 def _model_sections(model: SystemScores) -> dict[str, Any]:

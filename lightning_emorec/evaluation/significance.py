@@ -74,7 +74,9 @@ class Comparison:
             second=self.first,
             only_first_right=self.only_second_right,
             only_second_right=self.only_first_right,
-            accuracy_difference=Estimate(-difference.value, ends and Interval(-ends.high, -ends.low)),
+            accuracy_difference=Estimate(
+                -difference.value, ends and Interval(-ends.high, -ends.low, ends.actors)
+            ),
             uar_difference=-self.uar_difference,
         )
 
@@ -155,7 +157,7 @@ def _difference(gained: Integers, clips: Integers, bootstrap: Bootstrap) -> Esti
     if len(clips) == 1:
         return Estimate(value, None)
     draws = bootstrap.draws(len(clips))  # (resamples, actors)
-    return Estimate(value, bootstrap.interval((draws @ gained) / (draws @ clips)))
+    return Estimate(value, bootstrap.interval((draws @ gained) / (draws @ clips), len(clips)))
 
 
 def sign_flip_p(differences: Array, permutations: int = 9_999, seed: int = 0) -> float:

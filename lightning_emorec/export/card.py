@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from lightning_emorec import __version__
 from lightning_emorec.branches import WhisperStatistics
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.formats import interval, percent
+from lightning_emorec.evaluation.intervals import FEWEST_ACTORS
 from lightning_emorec.evaluation.results import PART_NAMES
 from lightning_emorec.export.check import Difference
 from lightning_emorec.export.onnx_file import LONGEST_S
 from lightning_emorec.export.quantise import Quantised
 from lightning_emorec.export.selection import Selection
 from lightning_emorec.recognition.onnx_model import MODEL
+from lightning_emorec.runs.pretraining import PretrainedPart, pretrained_parts
 
 COVERAGES = (0.8, 0.9)
 """Of prediction sets, that the card has thresholds for."""
@@ -36,12 +38,16 @@ class Source:
         corpus: Name of its corpus class.
         metrics: Content of the run's metrics.json; empty where it is not there.
         checkpoint_sha256: Digest of the checkpoint.
+        pretrained: Its pretrained parts, and what they were trained on.
+        suite: Content of the run's suite.json; empty where it is not there.
     """
 
     name: str
     corpus: str
     metrics: dict[str, Any]
     checkpoint_sha256: str
+    pretrained: dict[str, PretrainedPart] = field(default_factory=dict)
+    suite: dict[str, Any] = field(default_factory=dict)
 
     @property
     def synthetic(self) -> bool:
@@ -63,15 +69,20 @@ def read_source(config: str, checkpoint: Path, digest: str) -> Source:
     run = checkpoint.resolve().parent.parent
     given = yaml.safe_load(config) or {}
     class_path = str((given.get("data") or {}).get("corpus", {}).get("class_path", ""))
-    file = run / "metrics.json"
+    name = str(given.get("name") or run.name).rpartition("/")[2]
+    metrics, suite = (_read(run / file) for file in ("metrics.json", "stress/suite.json"))
+    parts = pretrained_parts(given.get("model") or {})
+    return Source(name, class_path.rpartition(".")[2], metrics, digest, parts, suite)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Content of a JSON file; empty where it is not there."""
     try:
-        metrics = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
+        return dict(json.loads(file.read_text(encoding="utf8"))) if file.is_file() else {}
     except ValueError as error:
         raise EmorecError(
             "the results of a run", f"{file}, which cannot be read", "run `test` again"
         ) from error
-    name = given.get("name") or run.name
-    return Source(str(name).rpartition("/")[2], class_path.rpartition(".")[2], metrics, digest)
 
 
 def write_card(
@@ -93,6 +104,8 @@ def write_card(
         precision: `float32` or `int8`.
     """
     figures = _figures(source.metrics)
+    suite = source.suite
+    further = [("pitch", suite.get("groups", {}).get("pitch", {})), ("speech", suite.get("speech_s", {}))]
     environment = Environment(
         loader=PackageLoader("lightning_emorec", "export/templates"),
         undefined=StrictUndefined,
@@ -108,6 +121,8 @@ def write_card(
         chosen=selection,
         first=next(iter(selection.tasks)),
         figures=figures,
+        groups=figures.get("groups", {})
+        | {f"{name} ({kind})": _group(of) for kind, of_kind in further for name, of in of_kind.items()},
         worst=worst,
         int8=int8,
         precision=precision,
@@ -140,8 +155,29 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "clips": scores["clips"],
         "level": intervals["level"],
         "ece": scores["ece"],
-        "scores": {name: (scores[name], intervals.get(name)) for name in ("accuracy", "uar", "macro_f1")},
+        "scores": {
+            name: (scores[name], _ends(intervals["actors"], intervals.get(name)))
+            for name in ("accuracy", "uar", "macro_f1")
+        },
+        "groups": {
+            f"{name} ({task})": _group(of)
+            for task, of_task in metrics.get("groups", {}).items()
+            for name, of in of_task.items()
+        },
+        "worst": min(metrics.get("actors", {}).items(), key=lambda of: of[1]["accuracy"], default=None),
     }
+
+
+def _group(of: Mapping[str, Any]) -> tuple[float, str, int]:
+    """UAR, its interval in words, and clips, of a group in metrics.json or suite.json."""
+    ends = _ends(of["actors"], of["intervals"].get("uar"))
+    few = f"– ({of['actors']} actor{'s' if of['actors'] > 1 else ''})"
+    return of["uar"], f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}" if ends else few, of["clips"]
+
+
+def _ends(actors: int, ends: list[float] | None) -> list[float] | None:
+    """Ends of an interval that is based on enough actors."""
+    return ends if actors >= FEWEST_ACTORS else None
 
 
 def _note(figures: Mapping[str, Any], name: str) -> str:

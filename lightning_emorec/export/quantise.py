@@ -148,5 +148,5 @@ def compared(plain: Predictions, small: Predictions) -> Quantised:
         equal=float(np.equal(plain.predicted, small.predicted).mean()),
         uar=before,
         change=after - before,
-        interval=DEFAULT.interval(drawn[1] - drawn[0]) if actors > 1 else None,
+        interval=DEFAULT.interval(drawn[1] - drawn[0], actors) if actors > 1 else None,
     )

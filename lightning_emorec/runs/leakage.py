@@ -8,27 +8,9 @@ from typing import Any
 
 from lightning_emorec.audio import AudioStore, file_of, sounds_of, with_audio
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.runs.pretraining import config_texts, pretrained_parts
 from lightning_emorec.splits import PARTS, Parts
 from lightning_emorec.types import Clip
-
-TRAINED_ON: dict[str, tuple[str, ...]] = {
-    "Ravdess": (
-        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition",
-        "Yassmen/Wav2Vec2_Fine_tuned_on_RAVDESS_2_Speech_Emotion_Recognition",
-        "emotion2vec/emotion2vec_plus_seed",
-        "emotion2vec/emotion2vec_plus_base",
-        "emotion2vec/emotion2vec_plus_large",
-    ),
-    "Meld": (
-        "j-hartmann/emotion-english-distilroberta-base",
-        "j-hartmann/emotion-english-roberta-large",
-        "emotion2vec/emotion2vec_plus_seed",
-        "emotion2vec/emotion2vec_plus_base",
-        "emotion2vec/emotion2vec_plus_large",
-    ),
-}
-"""Corpus class -> pretrained models that were trained on it according to their authors (model cards; for emotion2vec+
-the EmoBox collection, which contains both)."""
 
 
 def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
@@ -38,26 +20,16 @@ def known_training_overlap(model: Mapping[str, Any], corpus: Mapping[str, Any]) 
         model: `model` of a run's config, branches inlined.
         corpus: `data.corpus` of the same.
     """
-    names = dict.fromkeys(text.rpartition(".")[2] for text in _texts(corpus))  # a corpus may hold others
-    texts = {text.lower() for text in _texts(model)}
+    names = dict.fromkeys(
+        text.rpartition(".")[2] for text in config_texts(corpus)
+    )  # a corpus may hold others
+    parts = pretrained_parts(model)
     return [
-        f"{listed} was trained on {name}, test actors included: its scores here do not apply to unseen "
-        "speakers"
+        f"{given} was trained on {name}, test actors included: its scores here do not apply to unseen speakers"
         for name in names
-        for listed in TRAINED_ON.get(name, ())
-        if listed.lower() in texts
+        for given, part in parts.items()
+        if name in part.corpora
     ]
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
 
 
 def refuse_shared_recordings(parts: Parts, audio: AudioStore) -> None:

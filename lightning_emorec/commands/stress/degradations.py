@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from lightning_emorec.commands.stress.distortions import (
@@ -68,10 +68,10 @@ DEGRADATIONS: dict[str, Degradation] = {
 CONDITIONS = (*DEGRADATIONS, MISSING)
 
 
-def check_conditions(names: Sequence[str]) -> None:
+def check_conditions(names: Sequence[str], conditions: Collection[str] = CONDITIONS) -> None:
     """Check that there is at least one name, and that each is a condition."""
-    if unknown := [name for name in names if name not in CONDITIONS]:
-        known = f"conditions among {', '.join(CONDITIONS)}"
+    if unknown := [name for name in names if name not in conditions]:
+        known = f"conditions among {', '.join(conditions)}"
         raise EmorecError(known, ", ".join(unknown), "correct --conditions")
     if not names:
         raise EmorecError("at least one condition", "none", "set --conditions, or leave it out for all")

@@ -12,7 +12,7 @@ from scipy.signal import fftconvolve
 
 from lightning_emorec.audio import trim_silence
 from lightning_emorec.augment import augment
-from lightning_emorec.commands.stress.recording import Recording, Sound, rms
+from lightning_emorec.commands.stress.recording import MOST_VOICES, Recording, Sound, rms
 
 DECAY = 3 * np.log(10.0)  # after RT60 seconds the amplitude is a thousandth: 60 dB
 
@@ -38,9 +38,18 @@ def add_white_noise(recording: Recording, snr_db: float) -> Sound:
 
 def add_babble(recording: Recording, snr_db: float) -> Sound:
     """Add babble: clips of up to six other actors at equal levels; the same at each SNR, except for its level."""
+    return _add_voices(recording, snr_db, np.random.default_rng(recording.seed), MOST_VOICES)
+
+
+def add_some_voices(recording: Recording, snr_db: float) -> Sound:
+    """Add babble as `add_babble` does, of four to seven other actors."""
     draw = np.random.default_rng(recording.seed)
+    return _add_voices(recording, snr_db, draw, int(draw.integers(4, 8)))
+
+
+def _add_voices(recording: Recording, snr_db: float, draw: np.random.Generator, most: int) -> Sound:
     noise = np.zeros(len(recording.audio), dtype=np.float32)
-    for clip in recording.voices.choose(recording.clip, draw):
+    for clip in recording.voices.choose(recording.clip, draw, most):
         voice = recording.voices.load(clip, recording.rate_hz)
         noise += _excerpt(voice, recording.rate_hz, len(noise), draw)
     return add_at_snr(recording.audio, noise, snr_db)

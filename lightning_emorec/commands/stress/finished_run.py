@@ -11,6 +11,7 @@ import yaml
 from lightning_emorec import __version__
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import Branch
+from lightning_emorec.commands.crossval.study import PLAN
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.fusion import FusionModule
@@ -97,6 +98,9 @@ class FinishedRun:
 def load_finished_run(run: str, runs: str) -> FinishedRun:
     """Load a finished run from its folder, or by its name within `runs`."""
     folder = Path(run) if is_done(Path(run)) else Path(runs) / run
+    if (folder / PLAN).is_file():
+        fix = "add --suite, or set RUN to the run of one fold"
+        raise EmorecError("the folder of one run", f"{folder}, a cross-validation", fix)
     if not is_done(folder):
         raise EmorecError(
             "the folder of a finished run", f"{folder}", "check RUN and --runs, or finish the run"

@@ -28,13 +28,13 @@ class Voices:
             if clip.path is not None:
                 self._clips.setdefault(clip.actor, []).append(clip)
 
-    def choose(self, clip: Clip, draw: np.random.Generator) -> list[Clip]:
-        """Draw one clip each of up to six other actors."""
+    def choose(self, clip: Clip, draw: np.random.Generator, most: int = MOST_VOICES) -> list[Clip]:
+        """Draw one clip each of other actors, of no more than `most`."""
         others = [actor for actor in self._clips if actor != clip.actor]
         if not others:
             found = f"none but {clip.actor}'s own, for clip {clip.id}"
             raise EmorecError("training clips of another actor", found, "leave babble out of --conditions")
-        actors = draw.choice(others, size=min(MOST_VOICES, len(others)), replace=False)
+        actors = draw.choice(others, size=min(most, len(others)), replace=False)
         return [self._clips[actor][draw.integers(len(self._clips[actor]))] for actor in actors]
 
     def load(self, clip: Clip, rate_hz: int) -> Sound:

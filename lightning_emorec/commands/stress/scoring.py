@@ -57,6 +57,13 @@ class Scorer:
             {name: self._scores(part) for name, part in rules.fuse_parts(logits).items()} if rules else {},
         )
 
+    def output(self, logits: Mapping[str, PartLogits]) -> PartLogits:
+        """The model's logits: those of its rule over the given branches, or of its only branch."""
+        rules = self.rules(list(logits))
+        if self.fusion is None or rules is None:
+            return next(iter(logits.values()))
+        return rules.fuse_parts(logits)[self.fusion.rule_name]
+
     def rules(self, names: Sequence[str]) -> FittedRules | None:
         """All rules over some of the branches; None for a single model."""
         if self.fusion is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 
 from lightning_emorec.evaluation.evaluate import evaluate_results
-from lightning_emorec.evaluation.formats import brackets
+from lightning_emorec.evaluation.formats import brackets, interval
 from lightning_emorec.evaluation.intervals import Estimate, Interval
 from lightning_emorec.evaluation.results import RunResults, Weights
 from lightning_emorec.evaluation.table import print_comparison, print_run, split_table
@@ -40,17 +40,17 @@ def row(text: str, start: str) -> list[str]:
 
 def test_each_branch_and_rule_has_its_scores_in_percent(fused: RunResults) -> None:
     text = shown(fused, width=100)
-    accuracy, low, high, uar, macro_f1, _, weight = row(text, "sound")[1:]
-    assert (accuracy, low, high, uar, macro_f1, weight) == (
+    accuracy, dash, number, unit, uar, macro_f1, _, weight = row(text, "sound")[1:]
+    assert (accuracy, dash, f"{number} {unit}", uar, macro_f1, weight) == (
         "66.7",
-        "[50.0,",
-        "100.0]",
+        "[–,",
+        "3 actors]",
         "50.0",
         "50.0",
         "75.0",
     )
     assert row(text, "words")[1] == "16.7"
-    assert row(text, "log_linear (chosen)")[2:6] == ["66.7", "[50.0,", "100.0]", "50.0"]
+    assert row(text, "log_linear (chosen)")[2:7] == ["66.7", "[–,", "3", "actors]", "50.0"]
     assert row(text, "oracle")[1:] == ["83.3", "–", "–", "–", "–"]
     assert row(text, "chance")[1:3] == ["50.0", "33.3"]
 
@@ -81,10 +81,10 @@ def test_names_stay_on_one_line_in_80_columns(refitted: RunResults) -> None:
     weights = Weights({"whisper_statistics": 0.75, "transcript_gru": 0.25}, 1.25)
     text = shown(with_rule(replace(renamed, before_refit=before), "log_linear", weights))
     assert row(text, "whisper_statistics") == (
-        ["whisper_statistics", "66.7", "[50.0,", "100.0]", "50.0", "50.0", "12.0", "16.7", "75.0"]
+        ["whisper_statistics", "66.7", "[–,", "3", "actors]", "50.0", "50.0", "12.0", "16.7", "75.0"]
     )
     for name in ("transcript_gru", "max_confidence", "log_linear (chosen)"):
-        assert len(row(text, name)) - len(name.split()) == 8
+        assert len(row(text, name)) - len(name.split()) == 9
     assert "too narrow for" not in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -104,15 +104,15 @@ def test_a_name_that_no_table_could_hold_is_folded_and_leaves_the_numbers_whole(
     name = "a_branch_whose_name_is_much_longer_than_anyone_would_want_to_read"
     text = shown(with_logits(fused, rules={**rules, name: rules["average"]}))
     assert max(map(len, text.splitlines())) <= 80
-    assert [line.split()[-7:-2] for line in text.splitlines() if "16.7" in line] == [
-        ["16.7", "[0.0,", "50.0]", "33.3", "33.3"]
+    assert [line.split()[-8:-2] for line in text.splitlines() if "16.7" in line] == [
+        ["16.7", "[–,", "3", "actors]", "33.3", "33.3"]
     ] * 3
 
 
 def test_a_single_branch_shows_validation_and_test_without_weights(results: RunResults) -> None:
     text = shown(results)
     assert row(text, "validation")[1:3] == ["50.0", "33.3"]
-    assert row(text, "test")[1:5] == ["66.7", "[50.0,", "100.0]", "50.0"]
+    assert row(text, "test")[1:6] == ["66.7", "[–,", "3", "actors]", "50.0"]
     assert "weight" not in text
 
 
@@ -179,6 +179,13 @@ def test_the_split_names_absent_test_actors() -> None:
 def test_a_score_without_an_interval_has_no_brackets() -> None:
     assert brackets(Estimate(0.5, None)) == ""
     assert brackets(Estimate(0.5, Interval(0.25, 1.0))) == " [25.0, 100.0]"
+
+
+def test_an_interval_over_fewer_than_four_actors_is_a_dash_with_their_number() -> None:
+    assert brackets(Estimate(0.5, Interval(0.25, 1.0, 3))) == " [–, 3 actors]"
+    assert brackets(Estimate(0.5, Interval(0.25, 1.0, 4))) == " [25.0, 100.0]"
+    assert interval(Estimate(0.5, Interval(0.25, 1.0, 3))) == "– (3 actors)"
+    assert interval(Estimate(0.5, Interval(0.25, 1.0, 4))) == "25.0–100.0"
 
 
 def test_clips_without_audio_are_counted_below_the_table(fused: RunResults) -> None:

@@ -11,6 +11,7 @@ from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.export.card import Source, write_card
 from lightning_emorec.export.quantise import compared
 from lightning_emorec.export.selection import Selection
+from lightning_emorec.runs.pretraining import PretrainedPart
 
 SELECTION = Selection(
     {"emotion": ["sad", "happy"]},
@@ -45,6 +46,43 @@ def test_a_model_of_generated_voices_says_so_on_the_first_line(tmp_path: Path) -
     assert matter["license"] == "other"
     assert "model-index" not in matter
     assert not (tmp_path / ".eval_results").exists()
+
+
+def group(actors: int) -> dict[str, object]:
+    return {"clips": 30, "actors": actors, "uar": 0.5, "intervals": {"uar": [0.4, 0.6]}}
+
+
+def test_groups_have_their_scores_and_no_interval_over_few_actors(tmp_path: Path) -> None:
+    metrics = {
+        **METRICS,
+        "groups": {"sex": {"male": group(3), "female": group(4)}},
+        "actors": {"9": {"accuracy": 0.4, "uar": 0.3}, "17": {"accuracy": 0.9, "uar": 0.8}},
+    }
+    suite = {
+        **{"tests": 40, "passed": 30, "random_share": 0.4, "speech_s": {"1 s": group(4)}},
+        "groups": {"pitch": {"low (≤ 145 Hz)": group(1)}},
+    }
+    _, lines = card_of(Source("fused", "Ravdess", metrics, "0", suite=suite), tmp_path)
+    assert "| male (sex) | 50.0 | – (3 actors) | 30 |" in lines
+    assert "| female (sex) | 50.0 | 40.0 to 60.0 | 30 |" in lines
+    assert "| low (≤ 145 Hz) (pitch) | 50.0 | – (1 actor) | 30 |" in lines
+    assert "| 1 s (speech) | 50.0 | 40.0 to 60.0 | 30 |" in lines
+    assert "| worst speaker: 9 | 30.0 | – (1 actor) | |" in lines
+    assert "(`stress --suite`) 30 are passed" in " ".join(lines)
+
+
+def test_pretrained_parts_name_their_training_data(tmp_path: Path) -> None:
+    parts = {
+        "us/a": PretrainedPart("a", "books"),
+        "us/b": PretrainedPart("b", "actors", corpora=("Ravdess",)),
+        "us/c": PretrainedPart("c", "the web", undisclosed=True),
+    }
+    _, lines = card_of(Source("fused", "Ravdess", {}, "0", parts), tmp_path)
+    assert "- us/a: trained on books." in lines
+    assert "- us/b: trained on actors. **This contains Ravdess, test actors included**." in lines
+    assert (
+        "- us/c: trained on the web; whether the recordings used here are among it cannot be known." in lines
+    )
 
 
 def test_a_model_of_ravdess_carries_its_licence_figures_and_costs(tmp_path: Path) -> None:

@@ -41,5 +41,5 @@ def test_a_model_that_was_trained_on_the_corpus_is_named() -> None:
     branch = {"class_path": "Encoder", "init_args": {"weights": "EMOTION2VEC/emotion2vec_plus_base"}}
     model = {"class_path": "FusionModule", "init_args": {"branches": {"a": {"model": branch}, "b": [branch]}}}
     (warning,) = known_training_overlap(model, {"class_path": "lightning_emorec.corpora.Ravdess"})
-    assert warning.startswith("emotion2vec/emotion2vec_plus_base was trained on Ravdess")
+    assert warning.startswith("EMOTION2VEC/emotion2vec_plus_base was trained on Ravdess")
     assert not known_training_overlap(model, {"class_path": "lightning_emorec.corpora.ManifestCorpus"})
