@@ -76,7 +76,7 @@ def test_the_terminal_shows_scores_and_pairs(
     compare(["good", "bad"], runs=runs, out=tmp_path / "page.html")
     text = " ".join(capsys.readouterr().out.split())
     assert "emotion on test · 6 clips of 3 actors" in text
-    assert "good 66.7 [50.0, 100.0]" in text
+    assert "good 66.7 [–, 3 actors]" in text
     assert "+50.0" in text
     assert "0.500 (0.500)" in text
     assert "With 3 actors the permutation test over actors can give no p below 0.250" in text
@@ -103,7 +103,7 @@ def test_the_page_shows_the_same_and_loads_nothing(runs: Path, tmp_path: Path) -
     assert not re.search(r"url\((?!#)|src=|<link", html)
     assert html.count("<svg") == 1
     text = words(html)
-    assert "good 66.7 50.0–100.0" in text
+    assert "good 66.7 – (3 actors)" in text
     assert "good bad +50.0" in text
     assert "can give no p below 0.250" in text
 
