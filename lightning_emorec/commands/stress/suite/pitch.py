@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import librosa
 import numpy as np
+import torch
+from torchaudio.functional import detect_pitch_frequency
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.audio import AudioStore, sounds_of, trim_silence
@@ -22,6 +23,10 @@ MOST_CLIPS = 8
 RATE_HZ = 8000
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 SILENCE_DB = 30.0
+FRAME_S = 0.01
+FRAME = round(FRAME_S * RATE_HZ)
+LOUD_DB = 15.0
+"""Frames no more than this below the loudest count: vowels, which are voiced."""
 
 
 def pitch_bands(clips: Sequence[Clip], audio: AudioStore, kept: Path) -> list[str | None]:
@@ -47,20 +52,18 @@ def pitch_bands(clips: Sequence[Clip], audio: AudioStore, kept: Path) -> list[st
 
 
 def speaker_pitch(clips: Sequence[Clip], audio: AudioStore) -> float | None:
-    """Median F0 in Hz over the voiced frames of clips, by probabilistic YIN (Mauch and Dixon 2014)."""
+    """Median F0 in Hz over the loud frames of clips, by normalised cross-correlation (torchaudio); None for silence."""
     values = []
     for sound in sounds_of(clips):
         speech = trim_silence(audio.at(RATE_HZ).load(sound), RATE_HZ, SILENCE_DB)
-        f0, voiced, _ = librosa.pyin(
-            np.pad(speech, (0, max(0, 1024 - len(speech)))),
-            fmin=LOWEST_HZ,
-            fmax=HIGHEST_HZ,
-            sr=RATE_HZ,
-            frame_length=512,
-            hop_length=160,
-            resolution=0.25,
-        )
-        values.append(f0[voiced])
+        padded = torch.from_numpy(np.pad(speech, (0, max(0, 4000 - len(speech)))))
+        f0 = detect_pitch_frequency(
+            padded[None], RATE_HZ, FRAME_S, freq_low=int(LOWEST_HZ), freq_high=int(HIGHEST_HZ)
+        )[0].numpy()
+        power = np.square(padded.numpy()[: len(padded) // FRAME * FRAME].reshape(-1, FRAME)).mean(axis=1)
+        frames = min(len(f0), len(power))
+        loud = power[:frames] > max(power.max() * 10 ** (-LOUD_DB / 10), 1e-10)
+        values.append(f0[:frames][loud])
     voices = np.concatenate(values)
     return float(np.median(voices)) if len(voices) else None
 
