@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lightning_emorec.corpora.speakers import is_nobody
+from lightning_emorec.speaker_names import is_nobody
 
 HALFWAY = 0.5
 """Divergence in nats, of a sample's label shares from those of training, at which half of its

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_emorec.branches.readout import LinearReadout
-from lightning_emorec.corpora.speakers import is_nobody
+from lightning_emorec.speaker_names import is_nobody
 from lightning_emorec.speaker_scores import (
     SpeakerScores,
     label_weight,

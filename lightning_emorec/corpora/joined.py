@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lightning_emorec.corpora.corpus import Corpus
-from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.types import Clip, Tasks
 
 

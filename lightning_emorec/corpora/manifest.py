@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lightning_emorec.corpora.label_names import Name
-from lightning_emorec.corpora.speakers import NoSpeaker
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import NoSpeaker
 from lightning_emorec.table import Table, read_table
 from lightning_emorec.types import Part
 

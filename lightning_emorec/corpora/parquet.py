@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lightning_emorec.atomic_write import whole_file
 from lightning_emorec.corpora.disk import writing
 from lightning_emorec.corpora.label_names import Name
-from lightning_emorec.corpora.speakers import NoSpeaker
 from lightning_emorec.corpora.tabled import TableCorpus
 from lightning_emorec.errors import EmorecError, UnavailableError
+from lightning_emorec.speaker_names import NoSpeaker
 from lightning_emorec.table import Table
 from lightning_emorec.types import Part
 

@@ -11,8 +11,8 @@ from typing import get_args
 from lightning_emorec.corpora.corpus import Corpus
 from lightning_emorec.corpora.label_names import Name, checked_label_map, checked_tasks
 from lightning_emorec.corpora.repeats import refuse_repeated_ids, repeated_recordings
-from lightning_emorec.corpora.speakers import NoSpeaker, is_nobody, one_name_each
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import NoSpeaker, is_nobody, one_name_each
 from lightning_emorec.table import BadRows, Row, Table, Times, did_you_mean, segment_id, times_in
 from lightning_emorec.types import Clip, Part, Tasks
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_emorec.corpora.speakers import is_nobody
 from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.speaker_names import is_nobody
 from lightning_emorec.speaker_scores import KnownClips, SpeakerScores, adapted_logits
 
 Known = dict[str, tuple[list[str], Tensor]]

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from lightning_emorec.corpora.speakers import canonical, is_nobody
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.recognition.segment import NO_SPEECH
 from lightning_emorec.recognition.sources import Source
+from lightning_emorec.speaker_names import canonical, is_nobody
 
 if TYPE_CHECKING:
     from lightning_emorec.recognition.known_speaker import KnownSpeaker

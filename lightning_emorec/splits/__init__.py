@@ -1,6 +1,6 @@
 """Splits by actor: whom to train on, whom to validate on, whom to test on."""
 
-from lightning_emorec.corpora.speakers import canonical
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.splits.actor_lists import ActorLists
 from lightning_emorec.splits.all_tested import AllTested, TestedParts
 from lightning_emorec.splits.balance import Share

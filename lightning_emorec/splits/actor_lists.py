@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_emorec.corpora.speakers import canonical
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.splits.split import Split, actors_in
 from lightning_emorec.types import Clip, Part
 

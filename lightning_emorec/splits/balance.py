@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
-from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.types import Clip
 
 Classes = Mapping[str, Collection[str]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.splits.split import Parts
 from lightning_emorec.types import Clip, Tasks
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
-from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.types import Clip, Part
 
 PARTS: tuple[Part, ...] = get_args(Part)

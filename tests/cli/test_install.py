@@ -31,7 +31,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_all_configs(installed: In
     names = set(ZipFile(installed.wheel).namelist())
     source = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.py", "*.j2", "*.css", "py.typed")
+        for pattern in ("*.py", "*.j2", "*.css", "*.yaml", "py.typed")
         for path in (ROOT / "lightning_emorec").rglob(pattern)
     }
     configs = {

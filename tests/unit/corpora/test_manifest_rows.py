@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lightning_emorec.corpora import ManifestCorpus
-from lightning_emorec.corpora.speakers import canonical
 from lightning_emorec.errors import EmorecError
+from lightning_emorec.speaker_names import canonical
 from lightning_emorec.types import Clip
 
 TASKS = {"emotion": ["happy", "sad", "angry"]}

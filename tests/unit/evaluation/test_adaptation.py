@@ -113,7 +113,8 @@ def test_where_no_mode_founds_a_set_none_is_founded_on_unadapted_clips() -> None
     made = results()
     known = made.folds[0].adaptation
     assert known is not None
-    few = {name: part.select(["0", *map(str, range(CLIPS, 4 * CLIPS))]) for name, part in known.parts.items()}
+    ids = [str(row) for row in (0, CLIPS, 2 * CLIPS, *range(3 * CLIPS, 4 * CLIPS))]
+    few = {name: part.select(ids) for name, part in known.parts.items()}
     confidence = found_confidence(known.parts["a"], "emotion", ACTOR_OF)
     fold = replace(made.folds[0], adaptation=replace(known, parts=few), confidence=confidence)
     rows = adapted_rows(replace(made, folds=[fold]), Bootstrap(resamples=2))
