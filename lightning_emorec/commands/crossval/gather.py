@@ -155,9 +155,7 @@ def _confidence(
         return None
     part = known.get(chosen.name)
     if chosen.kind == "rule":
-        tasks = list(known[names[0]].logits)
-        fitted = FittedRules({chosen.name: rules[chosen.name]}, tasks, dict.fromkeys(names, True))
-        part = out_of_actor(fitted, chosen.name, known, actors)
+        part = out_of_actor(_unfitted(known, rules, chosen), chosen.name, known, actors)
     return None if part is None else found_confidence(part, task, actors)
 
 
@@ -194,11 +192,17 @@ def _adaptation(
         return None
     if chosen.kind != "rule":
         return SpeakerAdaptation(known, actors)
-    fitted = FittedRules(
-        {chosen.name: rules[chosen.name]}, list(known[names[0]].logits), dict.fromkeys(names, True)
-    )
+    fitted = _unfitted(known, rules, chosen)
     fitted.fit(known)
     return SpeakerAdaptation(known, actors, fitted, chosen.name)
+
+
+def _unfitted(
+    known: Mapping[str, PartLogits], rules: Mapping[str, FusionRule], chosen: System
+) -> FittedRules:
+    """The chosen rule over branches that all have logits of the same clips."""
+    tasks = list(next(iter(known.values())).logits)
+    return FittedRules({chosen.name: rules[chosen.name]}, tasks, dict.fromkeys(known, True))
 
 
 def _known(folder: Path, cell: Mapping[str, Any], names: list[str]) -> dict[Way, dict[str, PartLogits]]:
