@@ -46,7 +46,7 @@ _COMMANDS = "lightning_emorec.commands"
 
 VERBS = {
     "check": Verb(
-        f"{_COMMANDS}.check:check",
+        f"{_COMMANDS}.check.verb:check",
         "tell what is in a table and its recordings, and what is wrong",
         "recordings.csv",
     ),
@@ -64,7 +64,7 @@ VERBS = {
         "demo demo-2",
     ),
     "stress": Verb(
-        f"{_COMMANDS}.stress:stress",
+        f"{_COMMANDS}.stress.verb:stress",
         "score a finished run on degraded audio",
         "demo --conditions white,babble",
     ),

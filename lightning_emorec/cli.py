@@ -23,7 +23,11 @@ from lightning_emorec.distributed.launch import Launch, use_processes_of
 from lightning_emorec.distributed.precompute import compute_features_then_run_on_rank_zero, take_processes
 from lightning_emorec.distributed.process_group import leave_group
 from lightning_emorec.distributed.rendezvous import Coordinator
-from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
+from lightning_emorec.evaluation.finish import finish
+from lightning_emorec.evaluation.from_run import gather_results
+from lightning_emorec.evaluation.results import BeforeRefit
+from lightning_emorec.evaluation.run_splits import loop_over_parts
+from lightning_emorec.evaluation.table import split_table
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.inference import datamodule_of, other_features, read_checkpoint
 from lightning_emorec.installation import command_name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from lightning_emorec.evaluation.prediction_sets import ASKED
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import Fold, Results
 from lightning_emorec.evaluation.significance import sign_flip_p
-from lightning_emorec.fusion import SpeakerAdaptation
-from lightning_emorec.fusion.adapted import Scores
-from lightning_emorec.fusion.known_clips import Known, clips_of_speakers, draw_others, numbers_known
 from lightning_emorec.metrics import Array, score, scores_of
-from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED
+
+if TYPE_CHECKING:
+    from lightning_emorec.fusion import SpeakerAdaptation
+    from lightning_emorec.fusion.adapted import Scores
+    from lightning_emorec.fusion.known_clips import Known
+    from lightning_emorec.part_logits import PartLogits
 
 GRID = (1, 2, 4, 8, 16, None)
 DRAWS = 5
@@ -140,6 +142,8 @@ def _scores(fold: Fold, parts: Mapping[str, PartLogits], task: str) -> Scores:
 def _judged(
     results: Results, fold: Fold, parts: dict[str, PartLogits], scores: Scores, sample: Sample, draw: int
 ) -> _Judged:
+    from lightning_emorec.fusion.known_clips import numbers_known
+
     assert fold.adaptation is not None
     known = _known(results, parts, sample, draw)
     adapted = fold.adaptation.adapted(parts, known, scores) if sample.clips != 0 else parts
@@ -152,6 +156,8 @@ def _judged(
 
 
 def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> Known:
+    from lightning_emorec.fusion.known_clips import clips_of_speakers, draw_others  # it needs torch
+
     actors = {clip: results.clips[clip].actor for part in parts.values() for clip in part.clip_ids}
     speakers = clips_of_speakers(parts, actors)
 
@@ -190,7 +196,7 @@ def _row(
 ) -> tuple[AdaptedRow, Array]:
     """The row of a sample, and the confusions that the gains of later rows are measured from."""
     task, classes = results.task, results.tasks[results.task]
-    wholes = [PartLogits.join([_bare(of.whole) for of in folds]) for folds in drawn]
+    wholes = [_joined([of.whole for of in folds]) for folds in drawn]
     confusions = np.mean(
         [Predictions.of(part, task, classes, results.clips).confusions() for part in wholes], axis=0
     )
@@ -217,13 +223,14 @@ def _row(
 
 
 def _uar(parts: Sequence[PartLogits], task: str) -> float:
-    joined = PartLogits.join([_bare(part) for part in parts])
+    joined = _joined(parts)
     return score(joined.logits[task], joined.labels[task])["uar"]
 
 
-def _bare(part: PartLogits) -> PartLogits:
-    """Without what adaptation takes of it, which the parts of different folds may not all have."""
-    return PartLogits(part.clip_ids, part.logits, part.labels)
+def _joined(parts: Sequence[PartLogits]) -> PartLogits:
+    """All clips, without what adaptation takes of them, which the parts of different folds may not all have."""
+    bare = [replace(part, content="", speakers={}) for part in parts]
+    return bare[0].join(bare)
 
 
 def _estimates(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str, Estimate]:
