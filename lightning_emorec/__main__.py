@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -166,6 +167,14 @@ def _run(args: list[str]) -> object:
 def _imported(where: str) -> Any:
     """The function at `module:function`."""
     module, name = where.split(":")
+    if module not in sys.modules and gc.isenabled():
+        # To look for garbage among the objects that Lightning's import makes took a sixth of its time.
+        gc.disable()
+        try:
+            import_module(module)
+        finally:
+            gc.freeze()  # what is imported stays, so that no later collection goes through it either
+            gc.enable()
     return getattr(import_module(module), name)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lightning_emorec.__main__ import LIGHTNING_CLI, VERBS
+from lightning_emorec.__main__ import LIGHTNING_CLI, VERBS, _imported
 
 HEAVY = ("torch", "lightning", "transformers", "scipy", "matplotlib", "sklearn", "pandas", "audiomentations")
 """Packages whose import takes half a second or more."""
@@ -50,3 +51,13 @@ def test_runs_are_compared_without_torch(tmp_path: Path) -> None:
         (tmp_path / "runs" / run / "predictions.csv").write_text(f"{text}\n", encoding="utf8")
     assert imported(tmp_path, "compare", "even", "odd") == ["scipy", "matplotlib"]
     assert (tmp_path / "compare.html").is_file()
+
+
+def test_an_import_that_fails_leaves_garbage_collection_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_verb.py").write_text("import gc\nraise ImportError(str(gc.isenabled()))\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="False"):
+        _imported("broken_verb:verb")
+    assert gc.isenabled()

@@ -23,7 +23,7 @@ STAGES = """
 
 LONGEST_FILE = 300
 
-HEAVY = {"whisper", "transformers", "wandb"}
+HEAVY = {"whisper", "transformers", "wandb", "sklearn"}
 """Slow to import and needed by few runs."""
 
 
