@@ -117,6 +117,14 @@ def test_a_run_reports_its_learning_curve_and_marks_it(trained: Project) -> None
     assert "test" not in json.loads(states.read_text())
 
 
+def test_a_test_of_the_checkpoint_reports_what_the_run_did(trained: Project) -> None:
+    best = str(best_checkpoint(trained.runs / "adapted"))
+    again = trained.run("test", "--ckpt_path", best, "--name=again")
+    run, tested = (trained.metrics(name) for name in ("adapted", again.plan.folder.name))
+    assert tested["adaptation"] == run["adaptation"]
+    assert tested["prediction_sets"] == run["prediction_sets"]
+
+
 def test_a_loaded_checkpoint_adapts_as_the_run_did(trained: Project) -> None:
     adaptation = adaptation_of(load_model(trained.runs / "adapted"))
     assert adaptation is not None
