@@ -16,8 +16,7 @@ from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import Fold, Results
 from lightning_emorec.evaluation.significance import sign_flip_p
 from lightning_emorec.fusion import SpeakerAdaptation
-from lightning_emorec.fusion.adapted import Scores
-from lightning_emorec.fusion.known_clips import Known, clips_of_speakers, draw_others, numbers_known
+from lightning_emorec.fusion.known_clips import DrawnClips, Scores, clips_of_speakers
 from lightning_emorec.metrics import Array, score, scores_of
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED
@@ -143,7 +142,7 @@ def _judged(
     assert fold.adaptation is not None
     known = _known(results, parts, sample, draw)
     adapted = fold.adaptation.adapted(parts, known, scores) if sample.clips != 0 else parts
-    counts = numbers_known(known)
+    counts = known.numbers()
     whole = (
         fold.logits[results.chosen]["test"] if sample.clips == 0 else fold.adaptation.fused(adapted, counts)
     )
@@ -151,7 +150,7 @@ def _judged(
     return _Judged(whole, branches, _inside(fold, fold.adaptation, whole, counts, results.task))
 
 
-def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> Known:
+def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> DrawnClips:
     actors = {clip: results.clips[clip].actor for part in parts.values() for clip in part.clip_ids}
     speakers = clips_of_speakers(parts, actors)
 
@@ -159,7 +158,7 @@ def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, dr
         return not sample.classes or results.clips[clip].labels.get(results.task) in sample.classes
 
     with_own = sample.kind == "with the judged clip"
-    return draw_others(speakers, sample.clips, draw, taken, with_own)
+    return DrawnClips(speakers, sample.clips, draw, taken, with_own)
 
 
 def _inside(
