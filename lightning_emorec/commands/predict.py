@@ -20,6 +20,7 @@ from lightning_emorec.recognition.labelling import Labelling, Place
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.sources import Source, duration_of, sources_of
+from lightning_emorec.recognition.speakers import By, Speakers
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +118,12 @@ def predict(
         log.warning("texts are told but not judged: the model reads no text")
     for note in recognizer.notes:
         log.warning("%s", note)
+    by = None if adapt == "none" else adapt
     if dry_run:
-        _tell_plan(recognizer, sources)
+        _print_plan(recognizer, sources, by)
         return
     kept = Embeddings() if embeddings else None
-    place, by = _place(output, format, sources), None if adapt == "none" else adapt
+    place = _place(output, format, sources)
     labelling = Labelling(recognizer, sources, place, per, top_k, kept, by)
     failed = labelling.run()
     if embeddings and kept is not None:
@@ -153,8 +155,10 @@ def _place(output: str | None, format: Format | None, sources: Sequence[Source])
     return Place(path, folder, format)
 
 
-def _tell_plan(recognizer: Recognizer, sources: Sequence[Source]) -> None:
+def _print_plan(recognizer: Recognizer, sources: Sequence[Source], by: By | None) -> None:
     """Print what would be done, on standard error; the time is estimated from one window of noise."""
+    if by is not None:
+        print(Speakers(recognizer, sources, by).plan, file=sys.stderr)
     known = [seconds for source in sources if (seconds := duration_of(source)) is not None]
     unknown = f" ({len(sources) - len(known)} of unknown length)" if len(known) < len(sources) else ""
     options, rate_hz = recognizer.options, recognizer.model.rate_hz

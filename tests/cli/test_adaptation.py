@@ -151,6 +151,18 @@ def test_a_table_with_speakers_is_labelled_by_adapted_models(
             assert after == before
 
 
+def test_a_dry_run_says_what_would_be_adapted(
+    trained: Project, listed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("--list", listed, "--ckpt", "adapted", "--runs", str(trained.runs), "--adapt", "speaker")
+    main(["predict", *args, "--dry_run"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--adapt speaker: 9 recordings of 1 speakers are adapted, in two passes; 0 are" in err
+    assert "2 name no speaker" in err
+    assert "11 recordings" in err
+
+
 def test_a_model_that_is_not_adapted_and_an_export_are_refused(
     trained: Project, listed: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
