@@ -18,6 +18,7 @@ from rich.console import Console
 from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
+from lightning_emorec.checkpoint_file import VALIDATION, read_checkpoint
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.launch import Launch, use_processes_of
 from lightning_emorec.distributed.precompute import compute_features_then_run_on_rank_zero, take_processes
@@ -25,7 +26,7 @@ from lightning_emorec.distributed.process_group import leave_group
 from lightning_emorec.distributed.rendezvous import Coordinator
 from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.inference import VALIDATION, datamodule_of, other_features, read_checkpoint
+from lightning_emorec.inference import datamodule_of, other_features
 from lightning_emorec.installation import command_name
 from lightning_emorec.nested import as_yaml
 from lightning_emorec.part_logits import ValidationLogits

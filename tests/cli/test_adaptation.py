@@ -15,7 +15,8 @@ import torch
 import yaml
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.inference import VALIDATION, load_model, read_checkpoint
+from lightning_emorec.checkpoint_file import VALIDATION, read_checkpoint
+from lightning_emorec.inference import load_model
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.validated import adaptation_of
 from tests.cli.conftest import Project, make_project
