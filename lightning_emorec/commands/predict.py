@@ -80,9 +80,9 @@ def predict(
         step_s: From window to window, and the length of a segment, in s.
         min_s: In longer recordings, speech shorter than this in s is not judged.
         coverage: Share of clips whose right class the sets of classes shall hold.
-        branches: Tell what each branch finds, too.
-        task: Further tasks to tell of, with commas between; sex, for one, is inferred of a person: none by default.
-        top_k: Tell only so many of the most probable emotions; branches and further tasks keep all.
+        branches: Give the probabilities of each branch, too.
+        task: Further tasks to give, with commas between; sex, for one, is inferred of a person: none by default.
+        top_k: Give only so many of the most probable emotions; branches and further tasks keep all.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
         channel: Take this one, counted from 0, each as a speaker, or their mix; by default what the model was trained
@@ -94,7 +94,7 @@ def predict(
         device: Such as cpu or cuda:0, for a checkpoint; by default a GPU where there is one.
         threads: That the model computes with.
         offline: Reach for no hub.
-        dry_run: Only tell what would be done: recordings, hours, and an estimate of the time.
+        dry_run: Only print what would be done: recordings, hours, and an estimate of the time.
         runs: Folder of all runs.
 
     Raises:
@@ -115,7 +115,7 @@ def predict(
         expected = "a model with embeddings for --embeddings"
         raise EmorecError(expected, f"{model.name}, which has none", "leave it out, or name another --ckpt")
     if not no_text and not model.reads_text and any(source.text is not None for source in sources):
-        log.warning("texts are told but not judged: the model reads no text")
+        log.warning("texts are given but not used: the model reads no text")
     for note in recognizer.notes:
         log.warning("%s", note)
     by = None if adapt == "none" else adapt
@@ -139,7 +139,7 @@ def _place(output: str | None, format: Format | None, sources: Sequence[Source])
     """Where results go.
 
     Raises:
-        EmorecError: The format cannot be told, or holds one recording only.
+        EmorecError: The format is not known, or holds one recording only.
     """
     path = None if output is None else Path(output).expanduser()
     folder = path is not None and (path.is_dir() or not path.suffix)

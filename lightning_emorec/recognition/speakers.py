@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 By = Literal["speaker", "recording"]
-"""What tells which clips are of one speaker: a table's column, or that a recording has one speaker."""
+"""What says which clips are of one speaker: a table's column, or that a recording has one speaker."""
 
 
 def first_pass(recognizer: Recognizer, sources: Iterable[Source]) -> KnownSpeaker:
@@ -66,7 +66,7 @@ class Speakers:
     Args:
         recognizer: What labels.
         sources: All recordings.
-        by: What tells which are of one speaker.
+        by: What says which are of one speaker.
 
     Raises:
         EmorecError: The model cannot be adapted, or no recording names a speaker.
