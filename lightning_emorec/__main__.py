@@ -48,7 +48,7 @@ _COMMANDS = "lightning_emorec.commands"
 VERBS = {
     "check": Verb(
         f"{_COMMANDS}.check.verb:check",
-        "tell what is in a table and its recordings, and what is wrong",
+        "say what is in a table and its recordings, and what is wrong",
         "recordings.csv",
     ),
     "fit": Verb(LIGHTNING_CLI, "train a model, or branches and their fusion, then test", _FIT),

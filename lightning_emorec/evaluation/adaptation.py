@@ -20,8 +20,7 @@ from lightning_emorec.types import UNLABELLED
 
 if TYPE_CHECKING:
     from lightning_emorec.fusion import SpeakerAdaptation
-    from lightning_emorec.fusion.adapted import Scores
-    from lightning_emorec.fusion.known_clips import Known
+    from lightning_emorec.fusion.known_clips import DrawnClips, Scores
     from lightning_emorec.part_logits import PartLogits
 
 GRID = (1, 2, 4, 8, 16, None)
@@ -142,12 +141,10 @@ def _scores(fold: Fold, parts: Mapping[str, PartLogits], task: str) -> Scores:
 def _judged(
     results: Results, fold: Fold, parts: dict[str, PartLogits], scores: Scores, sample: Sample, draw: int
 ) -> _Judged:
-    from lightning_emorec.fusion.known_clips import numbers_known
-
     assert fold.adaptation is not None
     known = _known(results, parts, sample, draw)
     adapted = fold.adaptation.adapted(parts, known, scores) if sample.clips != 0 else parts
-    counts = numbers_known(known)
+    counts = known.numbers()
     whole = (
         fold.logits[results.chosen]["test"] if sample.clips == 0 else fold.adaptation.fused(adapted, counts)
     )
@@ -155,8 +152,8 @@ def _judged(
     return _Judged(whole, branches, _inside(fold, fold.adaptation, whole, counts, results.task))
 
 
-def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> Known:
-    from lightning_emorec.fusion.known_clips import clips_of_speakers, draw_others  # it needs torch
+def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> DrawnClips:
+    from lightning_emorec.fusion.known_clips import DrawnClips, clips_of_speakers  # it needs torch
 
     actors = {clip: results.clips[clip].actor for part in parts.values() for clip in part.clip_ids}
     speakers = clips_of_speakers(parts, actors)
@@ -165,7 +162,7 @@ def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, dr
         return not sample.classes or results.clips[clip].labels.get(results.task) in sample.classes
 
     with_own = sample.kind == "with the judged clip"
-    return draw_others(speakers, sample.clips, draw, taken, with_own)
+    return DrawnClips(speakers, sample.clips, draw, taken, with_own)
 
 
 def _inside(
