@@ -75,12 +75,14 @@ def prediction_sets(results: Results, asked: float = ASKED) -> PredictionSets | 
         speaking += [
             results.clips[clip].actor for clip, is_known in zip(part.clip_ids, known, strict=True) if is_known
         ]
-    inside, size, actors = np.concatenate(held), np.concatenate(sizes), np.array(speaking)
+    inside, size = np.concatenate(held), np.concatenate(sizes)
+    actors, of_clip, clips = np.unique(np.array(speaking), return_inverse=True, return_counts=True)
+    shares = np.bincount(of_clip, weights=inside) / clips  # (actors,)
     confident, is_right = (torch.from_numpy(np.concatenate(of)) for of in (sure, right))
     return PredictionSets(
         asked,
         float(inside.mean()),
-        {str(actor): float(inside[actors == actor].mean()) for actor in np.unique(actors)},
+        dict(zip(actors.tolist(), shares.tolist(), strict=True)),
         float(size.mean()),
         float((size == 1).mean()),
         float(calibration_error(confident, is_right)),

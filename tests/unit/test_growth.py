@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.confidence import Confidence
+from lightning_emorec.evaluation.prediction_sets import prediction_sets
+from lightning_emorec.evaluation.results import Fold, Results, System
 from lightning_emorec.features import Feature, FeatureCache, Options, Value
 from lightning_emorec.features import cache as cache_module
+from lightning_emorec.part_logits import PartLogits
+from lightning_emorec.recognition.journal import Journal
+from lightning_emorec.recognition.segment import Segment
 from lightning_emorec.sqlite_store import connect
 from lightning_emorec.types import Clip
 
@@ -46,3 +54,29 @@ def test_values_that_take_no_time_are_written_together(
     cache.fill(Cheap(), clips, [clip.id for clip in clips], AudioStore(tmp_path, 16000))
     assert statements.count("COMMIT") == 1
     assert cache.get(Cheap().stored_as, "29") == np.array([29.0])
+
+
+def seconds_of_sets(clips: int, actors: int) -> float:
+    """CPU time of evaluating the prediction sets of clips of so many actors."""
+    ids = [str(number) for number in range(clips)]
+    part = PartLogits(ids, {"mood": torch.zeros(clips, 2)}, {"mood": torch.zeros(clips, dtype=torch.long)})
+    model, known = System("M", "model"), Confidence(1.0, np.linspace(0.1, 0.9, 9), 9)
+    fold = Fold({model: {"test": part}}, {"train": [], "val": [], "test": []}, confidence=known)
+    of_clips = {name: Clip(name, f"actor {int(name) % actors}", None) for name in ids}
+    begun = time.process_time()
+    found = prediction_sets(Results("run", {"mood": ["up", "down"]}, of_clips, [fold], model))
+    spent_s = time.process_time() - begun
+    assert found is not None
+    assert len(found.actors) == actors
+    return spent_s
+
+
+def test_prediction_sets_of_many_actors_cost_as_those_of_few() -> None:
+    few, many = (min(seconds_of_sets(20_000, actors) for _ in range(3)) for actors in (20, 2_000))
+    assert many < 4 * few
+
+
+def test_results_that_go_to_standard_output_are_not_kept() -> None:
+    journal = Journal(None)
+    journal.add("digest", [Segment("a.wav", 0.0, 1.0, "calm")])
+    assert journal.get("digest") is None
