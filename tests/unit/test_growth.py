@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lightning_emorec.audio import AudioStore
+from lightning_emorec.branches.adaptation import _adapted_rows
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.prediction_sets import prediction_sets
 from lightning_emorec.evaluation.results import Fold, Results, System
@@ -80,3 +81,24 @@ def test_results_that_go_to_standard_output_are_not_kept() -> None:
     journal = Journal(None)
     journal.add("digest", [Segment("a.wav", 0.0, 1.0, "calm")])
     assert journal.get("digest") is None
+
+
+class Compared(str):
+    """A name that counts how often it is compared with another."""
+
+    times = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+
+def test_rows_are_adapted_to_their_speakers_without_comparing_each_with_each() -> None:
+    speakers = [Compared(f"speaker {row % 100}") for row in range(200)]
+    rows, labels = np.arange(200.0).reshape(200, 1, 1), torch.zeros(200, dtype=torch.long)
+    prior, by_label = torch.ones(1).double(), np.zeros((1, 1, 1))
+    adapted = _adapted_rows(rows, speakers, labels, by_label, prior, ratio=1.0)
+    assert Compared.times <= 5 * len(speakers)
+    # Speaker 0 has the rows 0 and 100, whose mean, 50, lies 49.5 below that of all: two thirds of that are taken out.
+    assert adapted[0, 0, 0] == pytest.approx(2 / 3 * 49.5)
