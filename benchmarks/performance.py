@@ -224,22 +224,28 @@ def measure(
         processes = {name: Measured(row, path, corpus, clips, log) for name, path in checkouts.items()}
         for process in processes.values():
             open_ones.callback(process.end)
-        names = {name: process.ask("names") for name, process in processes.items()}
-        failed = {name: str(of["error"]) for name, of in names.items() if "error" in of}
-        if "after" in failed:
-            return {row: failed["after"]}
-        found: dict[str, dict[str, Figures] | str] = {}
-        turns = [(name, side) for name, sides in names["after"].items() for side in sides] * repeats
+        names = {of: process.ask("names") for of, process in processes.items()}
+        found: dict[str, dict[str, Figures] | str] = {
+            f"{row} ({of})": answer.pop("error") for of, answer in names.items() if "error" in answer
+        }
+        turns = [
+            (name, side, of)
+            for _ in range(repeats)
+            for name, sides in names["after"].items()
+            for side in sides
+            for of in processes
+            if side in names[of].get(name, ())[: None if of == "after" else 1]
+        ]
         with progress_bar() as progress:
-            for name, side in progress.track(turns, description=row):
-                for of, process in processes.items():
-                    if of not in failed and side in names[of].get(name, ())[: None if of == "after" else 1]:
-                        figures = found.setdefault(f"{row}: {name}", {})
-                        if "error" not in (answer := process.ask(name, side)):
-                            figures.setdefault(of, Figures()).add(side, answer)  # type: ignore[union-attr]
-                        else:
-                            failed[of] = f"{name}, {side}: {answer['error']}"
-        found |= {f"{row} ({of})": reason for of, reason in failed.items()}
+            for name, side, of in progress.track(turns, description=row):
+                if (key := f"{row} ({of}): {name}, {side}") in found:
+                    continue
+                answer = processes[of].ask(name, side)
+                if "error" in answer:
+                    found[key] = answer["error"]
+                else:
+                    figures = found.setdefault(f"{row}: {name}", {})
+                    figures.setdefault(of, Figures()).add(side, answer)  # type: ignore[union-attr]
     return found
 
 
@@ -263,7 +269,7 @@ def serve(row: str, folder: Path, clips: int) -> None:
                 child_mb = made[name].sides[side[0]]()
                 spent_ms = 1000 * (cpu_s() - begun) / made[name].units
                 answer = {"cpu_ms": spent_ms, "peak_mb": child_mb or status_mb("VmHWM") - before_mb}
-        except Exception as error:  # another commit may lack anything that a row uses
+        except (Exception, SystemExit) as error:  # another commit may lack anything that a row uses
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         print(json.dumps(answer), file=answers, flush=True)
 
