@@ -39,9 +39,7 @@ ROWS = ("input", "training", "whisper", "fit", "predict")
 SIDES = ("this", "usual", "limit")
 FILE_HZ = 48000
 """The rate of RAVDESS as published: the clips are written as files of this rate."""
-
-RATE_HZ, CROP_S, TRIM_DB, BATCH = 16000, 2.0, 30.0, 16
-"""What the audio CNN is trained on."""
+RATE_HZ, CROP_S, TRIM_DB, BATCH = 16000, 2.0, 30.0, 16  # as the audio CNN is trained
 
 HEAD = "| | CPU ms each | usual way: CPU | limit: CPU | MB | usual way: MB | before / after |"
 
@@ -167,6 +165,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, metavar="NAME")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="lines of the table that have this in their name"
+    )
     parser.add_argument("--clips", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
     parser.add_argument("--corpus", choices=["synthetic", "ravdess"], default="synthetic")
@@ -184,7 +185,7 @@ def main() -> None:
         write_clips(Path(folder), asked.corpus, asked.clips)
         found: dict[str, dict[str, Figures] | str] = {}
         for row in asked.rows:
-            found |= measure(row, checkouts, Path(folder), asked.clips, asked.repeats, log)
+            found |= measure(row, asked.only, checkouts, Path(folder), asked.clips, asked.repeats, log)
             if asked.output:
                 asked.output.write_text(json.dumps(found, indent=1, default=asdict), encoding="utf8")
     told = f"{len(os.sched_getaffinity(0))} CPUs, load {os.getloadavg()[0]:.1f}"
@@ -217,7 +218,7 @@ def write_clips(folder: Path, corpus: str, clips: int) -> None:
 
 
 def measure(
-    row: str, checkouts: dict[str, Path], corpus: Path, clips: int, repeats: int, log: IO[str]
+    row: str, only: str, checkouts: dict[str, Path], corpus: Path, clips: int, repeats: int, log: IO[str]
 ) -> dict[str, dict[str, Figures] | str]:
     """Name of each comparison of a row -> checkout -> figures; or why there are none."""
     with ExitStack() as open_ones:
@@ -234,7 +235,7 @@ def measure(
             for name, sides in names["after"].items()
             for side in sides
             for of in processes
-            if side in names[of].get(name, ())[: None if of == "after" else 1]
+            if only in name and side in names[of].get(name, ())[: None if of == "after" else 1]
         ]
         with progress_bar() as progress:
             for name, side, of in progress.track(turns, description=row):

@@ -33,7 +33,7 @@ def test_a_side_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest
 
         def ask(self, name: str, side: str = "") -> dict[str, object]:
             if not side:
-                return {"a line": ["this", "usual"]}
+                return {"a line": ["this", "usual"], "another": ["this"]}
             return {"error": "no such thing"} if side == "usual" else {"cpu_ms": 3 + self.old, "peak_mb": 1}
 
         def end(self) -> None: ...
@@ -41,7 +41,8 @@ def test_a_side_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(script, "Measured", Answering)
     checkouts = {"after": tmp_path / "new", "before": tmp_path / "old"}
     with (tmp_path / "log").open("w") as log:
-        found = script.measure("input", checkouts, tmp_path, 4, 3, log)
+        found = script.measure("input", "line", checkouts, tmp_path, 4, 3, log)
+    assert found.keys() == {"input: a line", "input (after): a line, usual"}
     assert found["input (after): a line, usual"] == "no such thing"
     assert found["input: a line"]["after"].cpu_ms == {"this": [3, 3, 3]}
     assert found["input: a line"]["before"].cpu_ms == {"this": [4, 4, 4]}
