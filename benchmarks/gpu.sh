@@ -26,7 +26,7 @@ stage() { # name, command...: its wall time, and how busy the GPU was
 	shift
 	[ -f "$out/busy.csv" ] && rows=$(wc -l <"$out/busy.csv")
 	begun=$EPOCHREALTIME
-	"$@" >"$out/$name.log" 2>&1 || { tail -5 "$out/$name.log" && return 1; }
+	"$@" >"$out/$name.log" 2>&1 || { echo "$name failed" && tail -5 "$out/$name.log" && return 0; } # others may do
 	awk -v name="$name" -v from="$begun" -v to="$EPOCHREALTIME" 'BEGIN { printf "%s: %.1f s\n", name, to - from }'
 	grep '^|' "$out/$name.log" || true
 	[ -f "$out/busy.csv" ] || return 0
