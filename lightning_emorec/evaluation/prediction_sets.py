@@ -75,17 +75,22 @@ def prediction_sets(results: Results, asked: float = ASKED) -> PredictionSets | 
         speaking += [
             results.clips[clip].actor for clip, is_known in zip(part.clip_ids, known, strict=True) if is_known
         ]
-    inside, size = np.concatenate(held), np.concatenate(sizes)
-    actors, of_clip, clips = np.unique(np.array(speaking), return_inverse=True, return_counts=True)
-    shares = np.bincount(of_clip, weights=inside) / clips  # (actors,)
+    inside, size, actors = np.concatenate(held), np.concatenate(sizes), np.array(speaking)
     confident, is_right = (torch.from_numpy(np.concatenate(of)) for of in (sure, right))
     return PredictionSets(
         asked,
         float(inside.mean()),
-        dict(zip(actors.tolist(), shares.tolist(), strict=True)),
+        _by_actor(inside.tolist(), actors.tolist()),
         float(size.mean()),
         float((size == 1).mean()),
         float(calibration_error(confident, is_right)),
         min(of.actors for of in founded),
         any(of.is_nominal(asked) for of in founded),
     )
+
+
+def _by_actor(inside: list[bool], actors: list[str]) -> dict[str, float]:
+    """Actor -> share of the actor's clips that are inside."""
+    names, of_clip, clips = np.unique(actors, return_inverse=True, return_counts=True)
+    shares = np.bincount(of_clip, weights=inside) / clips
+    return dict(zip(names.tolist(), shares.tolist(), strict=True))
