@@ -142,14 +142,14 @@ def _adapted_rows(
 ) -> Rows:
     """The training rows, each adapted by all clips of its speaker, whose labels are known here."""
     adapted, centre = rows.copy(), rows.mean(axis=0)
-    for speaker in dict.fromkeys(speakers):
-        own = np.array([other == speaker for other in speakers])
-        if is_nobody(speaker):
-            continue
+    places: dict[str, list[int]] = {}
+    for place, speaker in enumerate(speakers):
+        places.setdefault(speaker, []).append(place)
+    for own in (own for speaker, own in places.items() if not is_nobody(speaker)):
         moved = rows[own].mean(axis=0) - centre  # (views, size)
         counts = torch.bincount(labels[own][labels[own] >= 0], minlength=len(prior)).double()
         if counts.sum():
             shares = counts / counts.sum()
             moved -= float(label_weight(shares[None], prior[None])) * (shares.numpy() @ by_label)
-        adapted[own] -= own.sum() / (own.sum() + ratio) * moved
+        adapted[own] -= len(own) / (len(own) + ratio) * moved
     return adapted

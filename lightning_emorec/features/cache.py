@@ -40,6 +40,9 @@ _NPY_MAGIC = b"\x93NUMPY"
 _FEWEST = 32
 """Values that a process takes upon itself at once, where so many are missing: with each lot a model is loaded anew."""
 
+_UNKEPT_S = 1.0
+"""What a killed process loses at most: a commit waits for the disk, longer than a cheap value takes to compute."""
+
 _PAUSE_S = 0.5
 """Between two looks at what other processes have computed."""
 
@@ -51,7 +54,7 @@ class LostValueError(EmorecError):
 class FeatureCache:
     """Values of features by the content of the audio they were made from.
 
-    One SQLite file a feature, in `folder/features/`. Every value is committed as it comes, so what a run
+    One SQLite file a feature, in `folder/features/`. Values are committed each second, so what a run
     that broke off has computed is there for the next one. The cache can be pickled, forked and used by several
     processes at once, which share among themselves what is missing.
 
@@ -110,13 +113,32 @@ class FeatureCache:
         if not lot:
             return
         path = self._path(feature.stored_as)
+        rows: list[tuple[str, int, bytes]] = []
         with closing(_open(path)) as connection:
-            for digest, value in zip(lot, feature.compute(list(lot.values()), audio), strict=True):
-                blob = _pack(value)
-                with _explained(path), connection:  # commits each value: computing the next takes a while
-                    row = (digest, zlib.crc32(blob), blob)
-                    connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", row)
-                yield
+
+            def keep() -> None:
+                some, insert = rows.copy(), "INSERT OR REPLACE INTO features VALUES (?, ?, ?)"
+                rows.clear()
+                with _explained(path):
+                    try:
+                        with connection:
+                            connection.executemany(insert, some)
+                    except sqlite3.DatabaseError:  # a disk that is nearly full has room for the first of them
+                        for row in some:
+                            with connection:
+                                connection.execute(insert, row)
+
+            kept_at = time.monotonic()
+            try:
+                for digest, value in zip(lot, feature.compute(list(lot.values()), audio), strict=True):
+                    blob = _pack(value)
+                    rows.append((digest, zlib.crc32(blob), blob))
+                    if time.monotonic() - kept_at >= _UNKEPT_S:
+                        keep()
+                        kept_at = time.monotonic()
+                    yield
+            finally:
+                keep()
 
     def get(self, stored_as: str, digest: str) -> Value:
         """Value of the clip whose audio has this digest.

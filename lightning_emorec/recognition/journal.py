@@ -37,7 +37,9 @@ class Journal:
         return self._found.get(digest)
 
     def add(self, digest: str, segments: Sequence[Segment]) -> None:
-        """Keep the segments of a recording."""
+        """Keep the segments of a recording, where there is a file that they are kept in."""
+        if self._file is None:
+            return
         self._found[digest] = list(segments)
         self._write({"digest": digest, "segments": [asdict(segment) for segment in segments]})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -100,11 +101,15 @@ SOFT = [0.55, 0.65] * 4
 
 
 def labelled(made: Recognizer, sources: list[Source], adapt: Any = "speaker") -> list[Segment]:
-    labelling = Labelling(made, sources, Place(None, False, "jsonl"), "segment", None, None, adapt)
-    assert labelling.run() == {}
-    return [
-        segment for source in sources for segment in labelling.journal.get(labelling._digest(source)) or []
-    ]
+    with TemporaryDirectory() as folder:
+        place = Place(Path(folder) / "found.jsonl", False, "jsonl")
+        labelling = Labelling(made, sources, place, "segment", None, None, adapt)
+        assert labelling.run() == {}
+        return [
+            segment
+            for source in sources
+            for segment in labelling.journal.get(labelling._digest(source)) or []
+        ]
 
 
 def test_what_is_loud_for_a_speaker_is_found_by_the_others_of_the_speaker(tmp_path: Path) -> None:
