@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from lightning_emorec.branches.pooling import frame_mask
 from lightning_emorec.branches.pretrained_speech import PretrainedSpeech, Tuning, linear_maps
 from lightning_emorec.features.whisper_context import SHORTEST, WINDOW, frames_of, log_mel
-from lightning_emorec.features.whisper_states import layer_states
+from lightning_emorec.features.whisper_encoder import layer_states
 from lightning_emorec.features.whisper_weights import WhisperWeights
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from lightning_emorec.export.spans import loud_spans
 from lightning_emorec.export.spectra import PowerSpectrum
 from lightning_emorec.features import WhisperStateStatistics
 from lightning_emorec.features.whisper_context import FRAME, RATE_HZ, SHORTEST, WINDOW, frames_of
-from lightning_emorec.features.whisper_states import QUANTILES, layer_states
+from lightning_emorec.features.whisper_encoder import layer_states
+from lightning_emorec.features.whisper_states import QUANTILES
 from lightning_emorec.types import Logits
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class WhisperLogMel(nn.Module):
 
 
 class WhisperStatisticsGraph(nn.Module):
-    """A `WhisperStatistics` that judges a clip by one view, the clip as it is, with the encoder it listens through.
+    """A `WhisperStatistics` that judges a clip by one view, the clip as it is, together with Whisper's encoder.
 
     The statistics stay in 32 bits; those that training keeps on disk are rounded to 16. Rounded here too, a difference
     in the last bit of a state would become one of 2e-4 in a log-probability.

@@ -17,6 +17,7 @@ from lightning_emorec.errors import EmorecError
 from lightning_emorec.features.feature import Options, Value
 from lightning_emorec.features.repetitions import drop_loops
 from lightning_emorec.features.transcript import Transcript
+from lightning_emorec.features.whisper_decoding import decode_greedily
 from lightning_emorec.features.whisper_weights import WhisperWeights
 from lightning_emorec.types import Clip
 
@@ -59,7 +60,7 @@ class WhisperTranscript(Transcript):
     def __init__(
         self,
         model: str | None = None,
-        batch_clips: int = 8,
+        batch_clips: int = 16,
         language: str = "en",
         context_s: float | None = None,
     ) -> None:
@@ -148,13 +149,8 @@ def _decode_batch(
     padded = [torch.tensor(whisper.pad_or_trim(window, frames * _HOP)) for window in windows]  # (time,) each
     # One at a time: the spectrogram is clipped relative to the maximum of all that it is given.
     mels = [whisper.log_mel_spectrogram(window, model.dims.n_mels, device=model.device) for window in padded]
-    positions = model.encoder.positional_embedding  # (1500, width)
-    model.encoder.positional_embedding = positions[: frames // 2]  # the encoder insists on the length of this
-    try:
-        decoded: list[DecodingResult] = model.decode(torch.stack(mels), options)
-    finally:
-        model.encoder.positional_embedding = positions
-    return decoded
+    with torch.inference_mode():
+        return decode_greedily(model, torch.stack(mels), options)
 
 
 def _windows(audio: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -33,6 +33,17 @@ def frames_of(samples: Count) -> Count:
     return -(-samples // FRAME)
 
 
+def context_of(samples: int, margin_s: float | None) -> int:
+    """Frames of the context of a clip of so many samples, at most those of 30 s.
+
+    Args:
+        samples: Of the clip.
+        margin_s: Silence after its end; None fills the window of 30 s.
+    """
+    context = WINDOW if margin_s is None else samples + round(margin_s * RATE_HZ)
+    return frames_of(min(WINDOW, max(context, SHORTEST)))
+
+
 def log_mel(sound: Tensor, margin_s: float | None, mels: int) -> Tensor:
     """Log-mel spectrum of a clip and the silence after it.
 
@@ -46,7 +57,6 @@ def log_mel(sound: Tensor, margin_s: float | None, mels: int) -> Tensor:
     """
     import whisper
 
-    samples = WINDOW if margin_s is None else len(sound) + round(margin_s * RATE_HZ)
-    samples = min(WINDOW, FRAME * frames_of(max(samples, SHORTEST)))
+    samples = FRAME * context_of(len(sound), margin_s)
     spectrum: Tensor = whisper.log_mel_spectrogram(pad(sound, (0, samples - len(sound))), mels)
     return spectrum

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from lightning_emorec.audio import AudioStore, loud_span, sounds_of
@@ -25,15 +25,14 @@ from lightning_emorec.features.whisper_context import (
     WINDOW,
     check_margin,
     frames_of,
-    log_mel,
 )
+from lightning_emorec.features.whisper_encoder import in_batches, states_of
 from lightning_emorec.features.whisper_weights import WhisperWeights
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
 
 if TYPE_CHECKING:
     from whisper import Whisper
-    from whisper.model import AudioEncoder, ResidualAttentionBlock
 
 Sound = NDArray[np.float32]
 
@@ -41,6 +40,7 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Shares of a clip's frames whose states lie below a kept quantile."""
 
 _STATISTICS = 2  # to be raised when other statistics are kept
+_TOGETHER = 2 * WINDOW  # samples of clips that are taken at once, to find some of one length
 _CLEANING = 1  # to be raised when short or long clips are treated in another way
 
 
@@ -58,7 +58,7 @@ class WhisperStates(Feature):
         trim_db: How far below the loudest frame silence lies; None keeps all states.
     """
 
-    activity: ClassVar[str] = "hearing with Whisper"
+    activity: ClassVar[str] = "computing Whisper states"
 
     def __init__(
         self, model: str | None = None, margin_s: float | None = 0.5, trim_db: float | None = 30.0
@@ -81,37 +81,60 @@ class WhisperStates(Feature):
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield what is kept of the states of each clip."""
+        """Yield what is kept of the states of each clip; of about a minute of clips, those of one length together."""
         paths = sounds_of(clips)
         store = audio.at(RATE_HZ)
         digests = store.digests(paths)
         model = self.weights.load()
+        some: list[list[Sound]] = []  # the views of each clip
+        samples = 0
         for path, digest in zip(paths, digests, strict=True):
             sound = store.load(path)
-            yield self._kept(model, np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest)
+            some.append(self._views(np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest))
+            samples += len(sound)
+            if samples >= _TOGETHER:
+                yield from self._values(model, some)
+                some, samples = [], 0
+        yield from self._values(model, some)
+
+    def _values(self, model: Whisper, clips: Sequence[Sequence[Sound]]) -> Iterator[Value]:
+        """The value of each clip, from its views."""
+        views = [view for clip in clips for view in clip]
+        kept: dict[int, NDArray[np.float32]] = {}
+        for places in in_batches([len(view) for view in views], self.margin_s):
+            states = self._speech(model, [views[place] for place in places])
+            kept.update({place: self._kept(one) for place, one in zip(places, states, strict=True)})
+        in_order = iter([kept[place] for place in range(len(views))])
+        for clip in clips:
+            yield self._joined([next(in_order) for _ in clip])
 
     @abstractmethod
-    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        """What is kept of a clip of (time,) samples, whose content has this digest."""
+    def _views(self, sound: Sound, digest: str) -> list[Sound]:
+        """The views that are taken of a clip of (time,) samples, whose content has this digest."""
 
-    def _speech(self, model: Whisper, sound: Sound) -> Tensor:
-        """(1 + layers, frames, width): the states of a clip without those of the silence around its speech."""
-        states = self._states(model, sound)
+    @abstractmethod
+    def _kept(self, states: Tensor) -> NDArray[np.float32]:
+        """What is kept of the states of a view, (1 + layers, frames, width)."""
+
+    @abstractmethod
+    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
+        """The value of a clip, from what is kept of each view."""
+
+    def _speech(self, model: Whisper, views: Sequence[Sound]) -> list[Tensor]:
+        """(1 + layers, frames, width) of each view: its states without those of the silence around its speech.
+
+        Args:
+            model: Whose encoder.
+            views: One of any length, or several whose contexts have one length.
+        """
+        states = states_of(model, views, self.margin_s)
+        return [self._trimmed(*of_view) for of_view in zip(states, views, strict=True)]
+
+    def _trimmed(self, states: Tensor, view: Sound) -> Tensor:
         if self.trim_db is None:
             return states
-        start, end = loud_span(sound, RATE_HZ, self.trim_db)
+        start, end = loud_span(view, RATE_HZ, self.trim_db)
         return states[:, start // FRAME : frames_of(end)]
-
-    @torch.inference_mode()
-    def _states(self, model: Whisper, sound: Sound) -> Tensor:
-        """(1 + layers, frames, width): a clip's own frames after the convolutions and after each layer."""
-        windows = torch.split(torch.tensor(sound), WINDOW)  # a copy, since decoded audio cannot be written to
-        return torch.cat([self._window_states(model, window) for window in windows], dim=1)
-
-    def _window_states(self, model: Whisper, window: Tensor) -> Tensor:
-        mel = log_mel(window.to(model.device), self.margin_s, model.dims.n_mels)  # (mels, 2 * frames)
-        states = torch.cat(layer_states(model.encoder, mel[None]))  # (1 + layers, frames, width)
-        return states[:, : frames_of(len(window))]
 
 
 class WhisperStateStatistics(WhisperStates):
@@ -150,9 +173,14 @@ class WhisperStateStatistics(WhisperStates):
         """Another name than the key, which has been the same since mean and deviation of the layers were all."""
         return f"{self.name}-{short_hash({**self.options(), 'statistics': _STATISTICS}, digits=12)}"
 
-    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        views = (view_of(sound, number, digest, RATE_HZ) for number in range(self.views))
-        return np.stack([statistics_of(self._speech(model, view)) for view in views]).astype(np.float16)
+    def _views(self, sound: Sound, digest: str) -> list[Sound]:
+        return [view_of(sound, number, digest, RATE_HZ) for number in range(self.views)]
+
+    def _kept(self, states: Tensor) -> NDArray[np.float32]:
+        return statistics_of(states)
+
+    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
+        return np.stack(kept).astype(np.float16)
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, views, 1 + layers, 5, width) float32."""
@@ -201,12 +229,19 @@ class WhisperStateFrames(WhisperStates):
         recipe = RECIPE if self.view else None
         return {**super().options(), "layers": layers, "step": self.step, "view": self.view, "recipe": recipe}
 
-    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
-        states = self._speech(model, view_of(sound, self.view, digest, RATE_HZ))
+    def _views(self, sound: Sound, digest: str) -> list[Sound]:
+        return [view_of(sound, self.view, digest, RATE_HZ)]
+
+    def _kept(self, states: Tensor) -> NDArray[np.float32]:
         states = chosen_layers(states[1:], self.layers)  # (layers, frames, width)
         pieces = torch.split(states, self.step, dim=1)
-        rows = torch.stack([piece.mean(dim=1) for piece in pieces])  # (frames / step, layers, width)
-        return rows.half().cpu().numpy()
+        return (
+            torch.stack([piece.mean(dim=1) for piece in pieces]).cpu().numpy()
+        )  # (frames / step, layers, width)
+
+    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
+        (only,) = kept
+        return only.astype(np.float16)
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, frames, layers, width + 1) float32: states and the mask, 0 after each clip's end."""
@@ -232,39 +267,18 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
     return states.index_select(dim, torch.tensor(layers, device=states.device) - 1)
 
 
-def layer_states(
-    encoder: AudioEncoder,
-    spectra: Tensor,
-    run_block: Callable[[ResidualAttentionBlock, Tensor], Tensor] = lambda block, states: block(states),
-) -> list[Tensor]:
-    """States after the convolutions and each layer; `encoder` itself insists on 30 s and gives only the last.
-
-    Args:
-        encoder: Whisper's.
-        spectra: (batch, mels, 2 * frames).
-        run_block: Runs a block on (batch, frames, width).
-
-    Returns:
-        (batch, frames, width) of the convolutions, before the code of positions, and of each layer, the lowest first.
-    """
-    states = gelu(encoder.conv2(gelu(encoder.conv1(spectra)))).transpose(1, 2)
-    made = [states]
-    states = states + encoder.positional_embedding[: states.shape[1]]
-    for block in encoder.blocks:
-        states = run_block(cast("ResidualAttentionBlock", block), states)
-        made.append(states)
-    return made
-
-
 def statistics_of(states: Tensor) -> NDArray[np.float32]:
     """(layers, 5, width) from (layers, frames, width): mean, deviation and `QUANTILES` over the frames."""
-    moments = torch.stack([states.mean(dim=1), states.std(dim=1, correction=0)], dim=1).cpu().numpy()
+    mean, frames = states.mean(dim=1).cpu().numpy(), states.cpu().numpy()
+    # In 64 bits, as torch adds them up too, which takes three times as long.
+    deviation = frames.std(axis=1, dtype=np.float64).astype(np.float32)
     # Sorted by NumPy: torch.quantile takes 15 times longer, and no more than 16 million states at once.
-    ordered = np.sort(states.cpu().numpy(), axis=1)
+    ordered = np.sort(frames, axis=1)
     place = np.array(QUANTILES, np.float32) * (ordered.shape[1] - 1)
     below = place.astype(np.int64)
     low, high = (
         ordered[:, below],
         ordered[:, np.minimum(below + 1, ordered.shape[1] - 1)],
     )  # (layers, 3, width)
+    moments = np.stack([mean, deviation], axis=1)
     return np.concatenate([moments, low + (place - below).astype(np.float32)[:, None] * (high - low)], axis=1)

@@ -27,6 +27,7 @@ VARIABLE = "EMOREC_WHISPER"
 _FIX = (
     f"give the path of a checkpoint as `whisper` or in ${VARIABLE}, or choose transcript: reference or file"
 )
+_KEPT = 31 * 2**20  # bytes; glibc learns from no more than 32 MB
 _REACH_S = 5.0
 _MULTILINGUAL_VOCABULARY = 51865  # tokens, as the library's `is_multilingual`
 
@@ -83,6 +84,9 @@ class WhisperWeights:
         """
         import whisper
 
+        # glibc keeps twice what has been freed in one piece: without this the memory of a layer's states goes back to
+        # the system and comes again, zeroed, for each clip, which is a seventh of the encoder's time.
+        torch.empty(_KEPT, dtype=torch.uint8)
         path = self._path
         with self._read_errors():
             if path.is_file():

@@ -212,19 +212,19 @@ class SpeechDetector:
         Args:
             block: (time,) samples in [-1, 1] at 16 kHz, any number.
         """
-        return [span for group in self._groups.add(block) for span in self._listen(group)]
+        return [span for group in self._groups.add(block) for span in self._spans_in(group)]
 
     def close(self) -> list[Span]:
         """The last spans, after the end of the stream; a frame that is not full is filled with silence."""
         rest = self._groups.rest()
         total = self._position + len(rest)
-        spans = self._listen(np.pad(rest, (0, -len(rest) % _FRAME))) if len(rest) else []
+        spans = self._spans_in(np.pad(rest, (0, -len(rest) % _FRAME))) if len(rest) else []
         if self._start is not None and total - self._start > _SHORTEST_SPEECH:
             spans.append(Span(max(0, self._start - _PAD), total))
         self.running, self.settled, self._start = None, total, None
         return [Span(start, min(end, total)) for start, end in spans]
 
-    def _listen(self, samples: Samples) -> list[Span]:
+    def _spans_in(self, samples: Samples) -> list[Span]:
         # One sample that is not finite would spoil the state for the rest of the stream.
         frames = np.nan_to_num(samples, posinf=1.0, neginf=-1.0).reshape(-1, _FRAME)
         before = np.vstack([self._context, frames[:-1, -_CONTEXT:]])

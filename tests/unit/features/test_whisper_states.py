@@ -42,7 +42,7 @@ def values(feature: WhisperStates, folder: Path, *sounds: NDArray[np.float32]) -
 
 
 def whole_window(model: str, sound: NDArray[np.float32]) -> list[torch.Tensor]:
-    """(frames, width) after each layer of the library's own encoder, which hears 30 s."""
+    """(frames, width) after each layer of the library's own encoder, which takes 30 s."""
     loaded = whisper.load_model(model)
     made: list[torch.Tensor] = []
     for block in loaded.encoder.blocks:
@@ -125,6 +125,19 @@ def test_a_clip_has_the_same_states_alone_and_among_longer_ones(
         np.testing.assert_array_equal(values(feature, tmp_path, sound)[0], among)
 
 
+def test_clips_of_one_length_are_encoded_together_and_keep_their_order(model: str, tmp_path: Path) -> None:
+    feature = WhisperStateStatistics(model)
+    sounds = [noise(0.3), noise(0.5, 1), noise(0.3, 2), noise(0.5, 3), noise(0.3, 4)]
+    alone = [values(feature, tmp_path, sound)[0] for sound in sounds]
+    batches: list[int] = []
+    loaded = feature.weights.load()
+    loaded.encoder.conv1.register_forward_hook(lambda _layer, given, _made: batches.append(len(given[0])))
+    feature.weights.load = lambda: loaded  # type: ignore[method-assign]
+    together = values(feature, tmp_path, *sounds)
+    assert batches == [3, 2]
+    np.testing.assert_allclose(together, alone, rtol=2e-3, atol=1e-4)  # a step of float16
+
+
 def test_statistics_rest_on_the_clip_s_own_frames(model: str, tmp_path: Path) -> None:
     """Of a model that never looks at other frames, the margin is nothing to the states."""
     checkpoint = torch.load(model, weights_only=True)
@@ -158,7 +171,7 @@ def test_silent_and_very_short_clips_have_finite_states(
     assert len(frames) == max(3, len(sound) // 640)
 
 
-def test_a_long_clip_is_heard_in_windows_of_thirty_seconds(model: str, tmp_path: Path) -> None:
+def test_a_long_clip_is_encoded_in_windows_of_thirty_seconds(model: str, tmp_path: Path) -> None:
     sound = noise(30.5)
     first, second, whole = values(
         WhisperStateFrames(model, step=1), tmp_path, sound[:480000], sound[480000:], sound

@@ -23,7 +23,7 @@ Script = Callable[[Mapping[str, float]], Path]
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    """Write a tiny checkpoint of a model whose logits are these, whatever it hears.
+    """Write a tiny checkpoint of a model whose logits are these, whatever the sound is.
 
     Keys are pieces of text of one token each, or `end` and `silence` for Whisper's own tokens.
     """
@@ -109,7 +109,7 @@ def test_text_that_whisper_is_sure_of_is_kept(script: Script, tmp_path: Path) ->
     assert value["text"] == "door"
 
 
-def test_a_long_clip_is_heard_in_windows_of_thirty_seconds(script: Script, tmp_path: Path) -> None:
+def test_a_long_clip_is_transcribed_in_windows_of_thirty_seconds(script: Script, tmp_path: Path) -> None:
     feature = WhisperTranscript(str(script(SURE)), batch_clips=2)
     values = transcribe(feature, tmp_path, noise(1), noise(65), noise(60.05))
     assert [value["text"] for value in values] == ["door", "door door door", "door door"]
@@ -199,11 +199,12 @@ def test_a_multilingual_model_is_asked_for_the_language(tmp_path: Path) -> None:
     prompts: list[list[int]] = []
     load = feature.weights.load
 
-    def listening() -> Whisper:
+    def observed() -> Whisper:
         loaded = load()
-        loaded.decoder.register_forward_pre_hook(lambda _, inputs: prompts.append(inputs[0][0].tolist()))
+        tokens = loaded.decoder.token_embedding
+        tokens.register_forward_pre_hook(lambda _, inputs: prompts.append(inputs[0][0].tolist()))
         return loaded
 
-    feature.weights.load = listening  # type: ignore[method-assign]
+    feature.weights.load = observed  # type: ignore[method-assign]
     transcribe(feature, tmp_path, noise(1))
     assert get_tokenizer(multilingual=True).to_language_token("pl") in prompts[0]
