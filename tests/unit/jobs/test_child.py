@@ -40,11 +40,10 @@ def test_output_is_appended_to_the_log_under_a_title(tmp_path: Path, start: Star
 def test_a_child_in_the_background_is_interrupted_with_the_processes_it_started(
     tmp_path: Path, start: Start
 ) -> None:
-    trap = 'trap "echo stopped > $0; exit 3" INT; while :; do sleep 0.02; done'
+    trap = 'trap "echo stopped > $0; exit 3" INT; echo up > $0.up; while :; do sleep 0.02; done'
     script = f'sh -c \'{trap}\' "{tmp_path}/inner"; echo stopped > "{tmp_path}/outer"'
-    child = start(f"trap 'echo' INT; echo up > \"{tmp_path}/up\"; {script}")
-    wait_for(tmp_path / "up")
-    time.sleep(0.2)  # for the inner shell to set its trap
+    child = start(f"trap 'echo' INT; {script}")
+    wait_for(tmp_path / "inner.up")
     child.interrupt()
     child.wait()
     assert (tmp_path / "inner").read_text() == (tmp_path / "outer").read_text() == "stopped\n"
