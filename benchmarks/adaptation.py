@@ -32,7 +32,7 @@ from lightning_emorec.branches.readout import LIMIT
 from lightning_emorec.corpora import Corpus
 from lightning_emorec.dataset import labels
 from lightning_emorec.features import FeatureCache, FeatureReader
-from lightning_emorec.fusion.known_clips import draw_others
+from lightning_emorec.fusion.known_clips import DrawnClips
 from lightning_emorec.speaker_scores import divergence, variance_ratio
 
 Array = NDArray[np.float64]
@@ -165,9 +165,9 @@ def samples(fold: Fold, names: list[str]) -> dict[str, list[Array]]:
         for seed in range(DRAWS if k else 1):
             whole = np.zeros((len(ids), len(ids)))
             pool = {clip for clip in ids if not classes or names[fold.truth[1][int(clip)]] in classes}
-            for own, counts in draw_others(speakers, k, seed, pool.__contains__).values():
-                rows = [int(clip) for clip in own]
-                whole[np.ix_(rows, rows)] = counts.numpy()
+            for block in DrawnClips(speakers, k, seed, pool.__contains__).blocks():
+                own = [int(clip) for clip in block.ids]
+                whole[np.ix_([own[row] for row in block.rows], own)] = block.counts.numpy()
             made.append(whole)
         return made
 

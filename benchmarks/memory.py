@@ -96,7 +96,7 @@ def now() -> tuple[float, float]:
 
 
 def status_mb(field: str) -> float:
-    """A field of this process's status that tells memory, e.g. `VmHWM`, its peak."""
+    """A field of this process's status that holds memory, e.g. `VmHWM`, its peak."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return int(next(line for line in lines if line.startswith(f"{field}:")).split()[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""Speech emotion recognition for speakers never heard, in PyTorch Lightning."""
+"""Speech emotion recognition for unseen speakers, in PyTorch Lightning."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
         unfinished.replace(path)
     except OSError as error:
-        error.filename = str(path)  # a full disk is told without one
+        error.filename = str(path)  # the error of a full disk has none
         raise
     finally:
         unfinished.unlink(missing_ok=True)

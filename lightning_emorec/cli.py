@@ -18,16 +18,22 @@ from rich.console import Console
 from lightning_emorec import config_loader, corpora, fusion, splits  # noqa: F401
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import Branch, ClosedFormBranch, branch_class
+from lightning_emorec.checkpoint_file import VALIDATION, read_checkpoint
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.distributed.launch import Launch, use_processes_of
 from lightning_emorec.distributed.precompute import compute_features_then_run_on_rank_zero, take_processes
 from lightning_emorec.distributed.process_group import leave_group
 from lightning_emorec.distributed.rendezvous import Coordinator
-from lightning_emorec.evaluation import BeforeRefit, finish, gather_results, loop_over_parts, split_table
+from lightning_emorec.evaluation.finish import finish
+from lightning_emorec.evaluation.from_run import gather_results
+from lightning_emorec.evaluation.results import BeforeRefit
+from lightning_emorec.evaluation.run_splits import loop_over_parts
+from lightning_emorec.evaluation.table import split_table
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.inference import datamodule_of, other_features, read_checkpoint
+from lightning_emorec.inference import datamodule_of, other_features
 from lightning_emorec.installation import command_name
 from lightning_emorec.nested import as_yaml
+from lightning_emorec.part_logits import ValidationLogits
 from lightning_emorec.runs import steps
 from lightning_emorec.runs.arguments import CommandLine, add_run_arguments, read_command_line
 from lightning_emorec.runs.checkpoint import corpus_to_judge_on, model_of, refuse_other_hyperparameters
@@ -50,6 +56,7 @@ class EmorecCLI(LightningCLI):
         self.held = held
         self.clock = steps.Clock()
         self.refit_config: dict[str, Any] | None = None
+        self.kept: ValidationLogits | None = None  # in the checkpoint to validate or test
         super().__init__(
             model_class=Branch,
             subclass_mode_model=True,
@@ -125,7 +132,9 @@ class EmorecCLI(LightningCLI):
         if self.subcommand == "fit":
             self.config_init.fit.ckpt_path = steps.checkpoint_to_resume(self.plan.folder, model, given)
         else:
-            self.plan.warnings.extend(other_features(read_checkpoint(given), model))
+            checkpoint = read_checkpoint(given)
+            self.plan.warnings.extend(other_features(checkpoint, model))
+            self.kept = ValidationLogits.of_state(checkpoint.get(VALIDATION, {}))
         if isinstance(model, ClosedFormBranch):
             compute_features_then_run_on_rank_zero(
                 self.processes, model, self.datamodule, self.plan.folder, *self.plan.arguments
@@ -169,7 +178,7 @@ class EmorecCLI(LightningCLI):
         self.clock.end_of("evaluate")
         if self.trainer.is_global_zero:
             parts = (cast(Branch, self.model), self.datamodule, self.plan, self.clock.seconds)
-            results = gather_results(*parts, as_yaml(self.plain), before_refit)
+            results = gather_results(*parts, as_yaml(self.plain), before_refit, self.kept)
             done = self.refit_config is None
             finish(results, self.plan.folder, self.plan.branches, self.trainer.loggers, done=done)
 

@@ -161,7 +161,7 @@ def class_balance(clips: Sequence[Clip], tasks: Tasks) -> Tensor:
 class DrawSampler(DistributedSampler[Draw]):
     """Which clips a rank sees in an epoch, each with the epoch that its augmentation is drawn for.
 
-    A `DistributedSampler` even in one process: Lightning then leaves it in place and tells it the epoch.
+    A `DistributedSampler` even in one process: Lightning then leaves it in place and sets its epoch.
     Ranks get equal numbers of clips, some twice where they do not divide; the collector drops the repeats.
 
     Args:

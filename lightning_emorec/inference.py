@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,27 +17,17 @@ from torch.utils.data import DataLoader
 
 from lightning_emorec.audio import AudioStore, FrontEnd, default_cache_folder, with_audio
 from lightning_emorec.branches import Branch, build_branch
-from lightning_emorec.config_loader import replaced
+from lightning_emorec.checkpoint_file import FEATURES, RUN_CONFIG, VALIDATION, read_checkpoint
 from lightning_emorec.datamodule import FEATURE_RATE_HZ, EmotionDataModule
 from lightning_emorec.dataset import ClipDataset, collate_with
 from lightning_emorec.errors import EmorecError, UnavailableError
 from lightning_emorec.features import FeatureCache, FeatureReader, unique
 from lightning_emorec.fusion import FusionModule
 from lightning_emorec.part_logits import OWN, PartLogits, ValidationLogits
-from lightning_emorec.renamed import current_class_path
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.types import Batch, Clip, Tasks
 
 log = logging.getLogger(__name__)
-
-RUN_CONFIG = "run_config"
-"""Key of the run's config in a checkpoint, as YAML text."""
-
-FEATURES = "features"
-"""Key of the model's feature keys in a checkpoint."""
-
-VALIDATION = "validation"
-"""Key of the validation logits in a checkpoint, as `ValidationLogits.to_state` gives them."""
 
 
 @dataclass(frozen=True)
@@ -193,30 +183,35 @@ def branch_logits(
     }
     need_audio = {name for name, branch in branches.items() if branch.needs_audio}
     taken = _taken(branches, need_audio, clips)
-    front_end = trained.front_end
-    audio = audio or AudioStore(default_cache_folder(), front_end.rate_hz, front_end.channel)
-    audio = audio.at(front_end.rate_hz)
+    audio = audio or AudioStore(default_cache_folder(), trained.front_end.rate_hz, trained.front_end.channel)
+    audio = audio.at(trained.front_end.rate_hz)
     needed = unique(feature for branch in branches.values() for feature in branch.features)
     reader = FeatureReader(FeatureCache(features or audio.folder), needed, audio.at(FEATURE_RATE_HZ))
     reader.fill(taken, show=show)
     decoded = audio if any(branch.audio_input != "none" for branch in branches.values()) else None
     loader = DataLoader(
-        ClipDataset(taken, range(len(taken)), trained.tasks, decoded, front_end, None, reader),
+        ClipDataset(taken, range(len(taken)), trained.tasks, decoded, trained.front_end, None, reader),
         batch_size=batch_size or trained.batch_size,
         sampler=[(index, 0) for index in range(len(taken))],
         num_workers=workers,
         collate_fn=collate_with(needed),
     )
+    return _judged(branches, need_audio, loader, device)
+
+
+@torch.inference_mode()
+def _judged(
+    branches: Mapping[str, Branch], need_audio: Collection[str], loader: Iterable[Batch], device: torch.device
+) -> dict[str, PartLogits]:
+    """Branch name -> its logits of the clips in all batches."""
     collected: dict[str, list[PartLogits]] = {name: [] for name in branches}
-    with torch.inference_mode():
-        batch: Batch
-        for batch in loader:
-            moved = move_data_to_device(batch, device)
-            for name, branch in branches.items():
-                own = _with_audio(moved) if name in need_audio else moved
-                if own.clip_ids:
-                    speakers = branch.speaker_scores(own, logits := branch(own))
-                    collected[name].append(PartLogits(own.clip_ids, logits, own.labels, speakers=speakers))
+    for batch in loader:
+        moved = move_data_to_device(batch, device)
+        for name, branch in branches.items():
+            own = _with_audio(moved) if name in need_audio else moved
+            if own.clip_ids:
+                speakers = branch.speaker_scores(own, logits := branch(own))
+                collected[name].append(PartLogits(own.clip_ids, logits, own.labels, speakers=speakers))
     return {name: PartLogits.join(parts) for name, parts in collected.items()}
 
 
@@ -251,32 +246,6 @@ def datamodule_of(config: Mapping[str, Any], source: str = "the config") -> Emot
     except ArgumentError as error:
         found = f"{source}: {' '.join(str(error).split())}"
         raise EmorecError("data settings of this version", found, "train the run again") from error
-
-
-def read_checkpoint(file: str | Path, fix: str = "check --ckpt_path") -> dict[str, Any]:
-    """Read a checkpoint's plain content, in which classes have the paths of today.
-
-    Args:
-        file: The checkpoint.
-        fix: What to do if it is missing or damaged, for the error.
-
-    Raises:
-        EmorecError: It is missing or damaged.
-    """
-    if not Path(file).is_file():
-        raise EmorecError("a checkpoint file", f"no file {file}", fix)
-    try:
-        checkpoint = cast(dict[str, Any], torch.load(file, map_location="cpu", weights_only=True))
-    except Exception as error:  # damaged bytes can raise nearly anything when they are unpickled
-        found = f"{file}, which cannot be read"
-        raise EmorecError("a checkpoint that `fit` wrote", found, fix) from error
-    names = (current_class_path,)
-    if "hyper_parameters" in checkpoint:
-        checkpoint["hyper_parameters"] = replaced(checkpoint["hyper_parameters"], names)
-    if RUN_CONFIG in checkpoint:
-        config = replaced(yaml.safe_load(checkpoint[RUN_CONFIG]), names)
-        checkpoint[RUN_CONFIG] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    return checkpoint
 
 
 def feature_keys(model: Branch) -> list[str]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import cross_entropy
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_f1_score,
-    multiclass_recall,
-)
 
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lightning_emorec.part_logits import PartLogits
 
 Scores = dict[str, float]
 """`accuracy`, `uar`, `macro_f1`, `weighted_f1`, `nll`, `ece` and `clips`, the number they rest on."""
@@ -41,6 +39,13 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
     Raises:
         EmorecError: No clip is labelled, or a logit is not finite.
     """
+    from torch.nn.functional import cross_entropy  # imported late: `compare` has predictions and no logits
+    from torchmetrics.functional.classification import (
+        multiclass_accuracy,
+        multiclass_f1_score,
+        multiclass_recall,
+    )
+
     logits, labels = labelled(logits, labels)  # (clips, classes), (clips,)
     classes = logits.shape[-1]
     predicted = logits.argmax(dim=-1)  # (clips,)
@@ -51,7 +56,7 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
         "macro_f1": float(multiclass_f1_score(predicted, labels, classes, average="macro")),
         "weighted_f1": float(multiclass_f1_score(predicted, labels, classes, average="weighted")),
         "nll": float(cross_entropy(logits, labels)),
-        "ece": calibration_error(logits.softmax(dim=-1).amax(dim=-1), predicted == labels),
+        "ece": calibration_error(logits.softmax(dim=-1).amax(dim=-1).numpy(), (predicted == labels).numpy()),
         "clips": len(labels),
     }
 
@@ -113,7 +118,7 @@ def labelled(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return logits, labels
 
 
-def calibration_error(confidence: Tensor, right: Tensor) -> float:
+def calibration_error(confidence: Array, right: NDArray[np.bool_]) -> float:
     """The gap between how sure and how often right, averaged over clips by their bins of confidence.
 
     Our own, because torchmetrics 1.9 puts a confidence of exactly 1 into a sixteenth bin, which overstates
@@ -123,14 +128,13 @@ def calibration_error(confidence: Tensor, right: Tensor) -> float:
         confidence: (clips,) probability of a statement about each clip, such as its predicted class.
         right: (clips,) bool, whether the statement holds.
     """
-    gaps = torch.zeros(ECE_BINS, dtype=torch.float64)
-    gaps.index_add_(0, confidence_bins(confidence), right.double() - confidence.double())
-    return float(gaps.abs().sum() / len(confidence))
+    gaps = np.bincount(confidence_bins(confidence), weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
-def confidence_bins(confidence: Tensor) -> Tensor:
-    """(clips,) int64, which of `ECE_BINS` bins of equal width holds each confidence; a bin holds its upper edge."""
-    return (confidence * ECE_BINS).ceil().long().clamp(1, ECE_BINS) - 1
+def confidence_bins(confidence: Array) -> Integers:
+    """(clips,), which of `ECE_BINS` bins of equal width holds each confidence; a bin holds its upper edge."""
+    return np.ceil(confidence * ECE_BINS).astype(np.int64).clip(1, ECE_BINS) - 1
 
 
 def score_part(part: PartLogits) -> dict[str, Scores]:

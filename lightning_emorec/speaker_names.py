@@ -33,7 +33,7 @@ def one_name_each(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """Give each speaker one name: the one that is there, or where there are several, the `canonical` one.
 
     Returns:
-        Name as written -> name of the person; and lines that tell which names were made one, and which differ in
+        Name as written -> name of the person; and lines that say which names were made one, and which differ in
         upper and lower case alone, and so stay apart.
     """
     written: dict[str, list[str]] = {}

@@ -128,7 +128,7 @@ def variance_ratio(values: Tensor, speakers: Sequence[str]) -> float:
         speakers: (clips,) names; clips of nobody are left out.
 
     Returns:
-        Infinity where the speakers differ by no more than chance, or are too few to tell.
+        Infinity where the speakers differ by no more than chance, or are too few.
     """
     values = values.double()
     places = [place for place, name in enumerate(speakers) if not is_nobody(name)]
@@ -183,7 +183,7 @@ def adapted_logits(judged: SpeakerScores, known: KnownClips) -> Tensor:
 
     The mean over k known clips is drawn towards that over training, as empirical Bayes would have it (Efron and Morris
     1973): what is taken away is k / (k + ratio) of their difference. Solutions are mixed in the same proportion. Of a
-    one-sided sample the mean tells more of its labels than of its speaker: the more the sample's probable labels
+    one-sided sample the mean depends more on its labels than on its speaker: the more the sample's probable labels
     differ from those of training, the more of their effect is taken out of the mean first. Without known clips the
     result is that of the unadapted model.
     """

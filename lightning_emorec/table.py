@@ -1,4 +1,4 @@
-"""Tables that users write: CSV and JSON lines, read in one place, all their bad rows told at once.
+"""Tables that users write: CSV and JSON lines, read in one place, all their bad rows named at once.
 
 Imports neither torch nor pandas: a verb can check its table before it pays for them.
 """
@@ -59,7 +59,7 @@ class Table:
 
 
 class BadRows:
-    """Collects what is wrong with the rows of a table, to tell all of it in one line.
+    """Collects what is wrong with the rows of a table, to name all of it in one line.
 
     Args:
         source: How the message names the table.

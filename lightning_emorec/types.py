@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Part = Literal["train", "val", "test"]
 
@@ -16,7 +17,7 @@ AudioInput = Literal["none", "plain", "augmented"]
 Tasks = dict[str, list[str]]
 """Task name -> its class names in logit order. The first task is the one that a run is judged by."""
 
-Logits = dict[str, Tensor]
+Logits = dict[str, "Tensor"]
 """Task name -> (batch, classes) unnormalised log-probabilities."""
 
 UNLABELLED = -100
@@ -83,7 +84,7 @@ class Batch:
             lengths=self.lengths.pin_memory(),
             labels={task: values.pin_memory() for task, values in self.labels.items()},
             features={
-                key: values.pin_memory() if isinstance(values, Tensor) else values
+                key: values if isinstance(values, list) else values.pin_memory()
                 for key, values in self.features.items()
             },
             has_audio=None if self.has_audio is None else self.has_audio.pin_memory(),
@@ -99,7 +100,7 @@ class Batch:
             lengths=self.lengths[rows],
             labels={task: values[rows] for task, values in self.labels.items()},
             features={
-                key: values[rows] if isinstance(values, Tensor) else [values[row] for row in rows]
+                key: [values[row] for row in rows] if isinstance(values, list) else values[rows]
                 for key, values in self.features.items()
             },
             has_audio=None if self.has_audio is None else self.has_audio[rows],

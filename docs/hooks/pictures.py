@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md from a run on the synthetic corpus, in which no person is heard.
+"""Makes the pictures of README.md from a run on the synthetic corpus, whose voices are generated.
 
 `python docs/hooks/pictures.py FOLDER` runs `fit --config configs/demo.yaml` in FOLDER, best an empty one
 (trained branches that are there are reused), and draws the last table of the terminal and the upper part of the report.

@@ -90,6 +90,55 @@ class Judge:
             return found, overview
 
 
+class Handlers:
+    """What the page does on each event.
+
+    Args:
+        judge: Answers.
+        examples: What each is -> its file.
+    """
+
+    def __init__(self, judge: Judge, examples: Mapping[str, Path]) -> None:
+        self.judge, self.examples, self.uploads = judge, examples, judge.uploads
+
+    def answer(
+        self,
+        path: str | None,
+        text: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[str, Any]:
+        """The answer as HTML, and the button, which waits for another recording."""
+        recognizer = self.judge.recognizer
+        try:
+            found, overview = self.judge(path, text, progress)
+            classes = list(recognizer.model.tasks[recognizer.task])
+            told = answer_html(found, overview, classes, recognizer.options.coverage)
+        except EmorecError as error:
+            told = f'<p class="error" role="alert"><b>No answer:</b> {escape(str(error))}</p>'
+        return told, gr.Button(interactive=False)
+
+    def predict(self, recording: str | None, text: str) -> list[dict[str, Any]]:
+        """The segments, for programs."""
+        try:
+            return [to_dict(segment) for segment in self.judge(recording, text, lambda *_: None)[0]]
+        except EmorecError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def arrived(self, path: str | None, request: gr.Request) -> tuple[Any, str]:
+        """The button, usable once there is a recording, and no answer yet."""
+        self.uploads.arrived(request.session_hash or "", path)
+        return gr.Button(interactive=path is not None), ""
+
+    def left(self, request: gr.Request) -> None:
+        """Remove what a visitor who has gone had sent."""
+        self.uploads.arrived(request.session_hash or "", None)
+
+    def example(self, name: str) -> str:
+        """A copy of an example, since a recording is removed after its answer."""
+        own = tempfile.mkdtemp(dir=self.uploads.folder)
+        return shutil.copy(self.examples[name], own)
+
+
 def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
     """The page, with the endpoint `/predict` for programs.
 
@@ -99,95 +148,68 @@ def build_page(judge: Judge, examples: Mapping[str, Path]) -> gr.Blocks:
     """
     route_utils.GradioUploadFile = _OwnFile  # type: ignore[misc]
     processing_utils.async_ssrf_protected_download = _refuse
-    recognizer, uploads = judge.recognizer, judge.uploads
-    model = recognizer.model
-    classes = list(model.tasks[recognizer.task])
-
-    def answer(path: str | None, text: str, progress: gr.Progress = gr.Progress()) -> tuple[str, Any]:  # noqa: B008
-        try:
-            found, overview = judge(path, text, progress)
-            told = answer_html(found, overview, classes, recognizer.options.coverage)
-        except EmorecError as error:
-            told = f'<p class="error" role="alert"><b>No answer:</b> {escape(str(error))}</p>'
-        return told, gr.Button(interactive=False)
-
-    def predict(recording: str | None, text: str) -> list[dict[str, Any]]:
-        try:
-            return [to_dict(segment) for segment in judge(recording, text, lambda *_: None)[0]]
-        except EmorecError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    def arrived(path: str | None, request: gr.Request) -> tuple[Any, str]:
-        uploads.arrived(request.session_hash or "", path)
-        return gr.Button(interactive=path is not None), ""
-
-    def left(request: gr.Request) -> None:
-        uploads.arrived(request.session_hash or "", None)
-
-    def example(name: str) -> str:
-        own = tempfile.mkdtemp(dir=uploads.folder)
-        return shutil.copy(examples[name], own)
-
+    handlers, notes = Handlers(judge, examples), judge.recognizer.notes
     page: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        notes = "".join(f"<p><b>{escape(note[:1].upper() + note[1:])}.</b></p>" for note in recognizer.notes)
-        gr.HTML(NOTICE.format(notes=notes))
+        said = "".join(f"<p><b>{escape(note[:1].upper() + note[1:])}.</b></p>" for note in notes)
+        gr.HTML(NOTICE.format(notes=said))
         gr.HTML(_intro(judge))
-        recording = gr.Audio(
-            label="Recording",
-            sources=["upload", "microphone"],
-            type="filepath",
-            buttons=[],
-            elem_id="recording",
-        )
-        gr.HTML("<p>Or try a generated voice:</p>", elem_classes="hint")
-        with gr.Row(elem_classes="examples"):
-            for name in examples:
-                given = gr.State(name)
-                gr.Button(name, size="sm").click(
-                    example, given, recording, api_visibility="private", concurrency_limit=None
-                )
-        text = gr.Textbox(
-            "",
-            label="What is said (optional)",
-            info="Left empty, it is transcribed."
-            if model.transcribes
-            else "Left empty, the branches that read text are left out.",
-            visible=model.reads_text,
-            elem_id="text",
-        )
-        button = gr.Button("Label the recording", variant="primary", interactive=False, elem_id="label")
+        recording, text, button = _inputs(handlers)
         told = gr.HTML(elem_id="answer", min_height=96)
         recording.change(
-            arrived,
+            handlers.arrived,
             recording,
             [button, told],
             api_visibility="private",
             concurrency_limit=None,
             show_progress="hidden",
         )
+        one_at_a_time: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": MODEL}
         button.click(
-            answer,
+            handlers.answer,
             [recording, text],
             [told, button],
             api_visibility="private",
-            concurrency_limit=1,
-            concurrency_id=MODEL,
             show_progress_on=told,
+            **one_at_a_time,
         )
         answered = gr.JSON(label="segments", visible=False)
         gr.Button(visible=False).click(
-            predict,
-            [recording, text],
-            answered,
-            api_name="predict",
-            concurrency_limit=1,
-            concurrency_id=MODEL,
+            handlers.predict, [recording, text], answered, api_name="predict", **one_at_a_time
         )
-        page.unload(left)
+        page.unload(handlers.left)
     page.has_launched = True  # else Gradio takes any file of this machine for an upload, where it is mounted
     page.queue(max_size=WAITING)
     return page
+
+
+def _inputs(handlers: Handlers) -> tuple[gr.Audio, gr.Textbox, gr.Button]:
+    """The recording, with buttons that fill in an example, what is said in it, and the button that asks."""
+    recording = gr.Audio(
+        label="Recording",
+        sources=["upload", "microphone"],
+        type="filepath",
+        buttons=[],
+        elem_id="recording",
+    )
+    gr.HTML("<p>Or try a generated voice:</p>", elem_classes="hint")
+    with gr.Row(elem_classes="examples"):
+        for name in handlers.examples:
+            gr.Button(name, size="sm").click(
+                handlers.example, gr.State(name), recording, api_visibility="private", concurrency_limit=None
+            )
+    model = handlers.judge.recognizer.model
+    text = gr.Textbox(
+        "",
+        label="What is said (optional)",
+        info="Left empty, it is transcribed."
+        if model.transcribes
+        else "Left empty, the branches that read text are left out.",
+        visible=model.reads_text,
+        elem_id="text",
+    )
+    button = gr.Button("Label the recording", variant="primary", interactive=False, elem_id="label")
+    return recording, text, button
 
 
 def _intro(judge: Judge) -> str:

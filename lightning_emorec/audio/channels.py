@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightning_emorec.errors import EmorecError
 
 SILENT_DB = -40.0
-"""A channel this far below the loudest one adds nothing that is heard, and halves the level of the mean."""
+"""A channel this far below the loudest one adds nothing audible, and halves the level of the mean."""
 
 CANCELLED = 0.25
 """A mean with less than this part of the energy that unrelated channels would leave it is one of opposite channels."""
@@ -75,7 +75,7 @@ def choose_channels(
     products = _products(channels, blocks())
     energy = products.diagonal()
     loudest = float(energy.max())
-    # All of them, where some samples are not finite: reading tells of those.
+    # All of them, where some samples are not finite: reading refuses those.
     kept = np.flatnonzero(~(energy < 10 ** (SILENT_DB / 10) * loudest))
     if centre is not None and channels in (6, 8) and centre in kept and energy[centre] > 0:
         return Mix((centre,), f"the centre of {channels} channels", _level_db(energy[centre], loudest))

@@ -48,13 +48,13 @@ class Counts:
 
     @classmethod
     def of(cls, store: AudioStore, clips: Iterable[Clip], max_s: float | None, quiet: bool = False) -> Counts:
-        """Count clips by what the store knows of their audio, and tell on the terminal of what is odd.
+        """Count clips by what the store knows of their audio, and print on the terminal what is odd.
 
         Args:
             store: Has their audio.
             clips: Those without audio are left out.
             max_s: Longer clips are cut to it; None where the model takes them whole, as features do.
-            quiet: Do not tell.
+            quiet: Print nothing.
         """
         sounds = sounds_of(with_audio(clips))
         known = store.notes(sounds)

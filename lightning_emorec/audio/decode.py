@@ -49,7 +49,7 @@ class Note:
 
     @property
     def silent(self) -> bool:
-        """Whether there is nothing to hear."""
+        """Whether nothing in it is above the least bit."""
         return self.peak <= SILENCE_PEAK
 
     @property

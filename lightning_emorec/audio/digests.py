@@ -125,7 +125,7 @@ def _digest(path: Path) -> str:
             if recording.channels > 1:
                 return digest + MIXED
             return digest if recording.says_length else digest + WHOLE
-    except EmorecError:  # decoding it will tell
+    except EmorecError:  # decoding it raises the same
         return digest
 
 

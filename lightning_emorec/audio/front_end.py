@@ -1,4 +1,4 @@
-"""What is done to every clip's audio before a model hears it."""
+"""What is done to every clip's audio before it is given to a model."""
 
 from __future__ import annotations
 

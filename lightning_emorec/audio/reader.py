@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ from lightning_emorec.audio.kinds import (
     tag_bytes,
 )
 from lightning_emorec.audio.sndfile_decoder import SndfileDecoder
+from lightning_emorec.audio.whole import what_is_missing
 from lightning_emorec.errors import EmorecError
+
+logger = logging.getLogger(__name__)
 
 BLOCK_S = 10.0
 
@@ -52,6 +56,7 @@ class Recording:
         self.name = name
         self.channel = channel
         self._source = source
+        self._warned = False
         self._inspect()
         with _in_one_line(self.name, self._kind):
             decoder = self._decoder()
@@ -76,6 +81,19 @@ class Recording:
         with _in_one_line(self.name, self._kind):
             decoder, self._at_start = self._at_start or self._decoder(), None
             yield from _of_length(decoder.pieces(), max(1, round(seconds * self.rate_hz)))
+            self._warn_if_not_whole()
+
+    def _warn_if_not_whole(self) -> None:
+        """Say, once, where the decoder has stopped before the end of what was recorded."""
+        if self._warned or not self.says_length:
+            return
+        self._warned = True
+        with ExitStack() as stack:
+            file = self._source
+            if isinstance(file, Path):
+                file = stack.enter_context(file.open("rb"))
+            if found := what_is_missing(file, self._kind):
+                logger.warning("%s %s: is it whole?", self.name, found)
 
     def close(self) -> None:
         """Let go of the file, if it was not read."""

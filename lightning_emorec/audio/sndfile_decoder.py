@@ -67,7 +67,7 @@ class SndfileDecoder:
         self._name = name
         self._says_length = says_length
         with ExitStack() as stack:
-            if isinstance(source, str) and not says_length:  # an open file tells how far it was read
+            if isinstance(source, str) and not says_length:  # of an open file it is known how far it was read
                 source = stack.enter_context(Path(source).open("rb"))
             self._source = source
             self._file = stack.enter_context(_Sequential(source))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.base import ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from lightning_emorec.errors import EmorecError
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 _NEVER = -10.0  # logit of a class that no training clip has: improbable, yet finite
 _LOG_SCALES = (-10.0, 10.0)  # of a temperature's inverse
@@ -66,6 +66,9 @@ def held_out_scores(
     Raises:
         EmorecError: All clips are of one actor.
     """
+    from sklearn.base import clone
+    from sklearn.model_selection import GroupKFold
+
     if len(set(actors)) < 2:
         raise EmorecError(
             "at least two training actors, to calibrate on one by the others",
@@ -96,6 +99,8 @@ def calibrate(
     Returns:
         (classes, width) `weight` and (classes,) `bias`: logits = scores @ weight.T + bias.
     """
+    from sklearn.linear_model import LogisticRegression
+
     width = scores.shape[1]
     classes = width if classes is None else classes
     counts = np.bincount(labels, minlength=classes)

@@ -10,8 +10,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from torch import Tensor, nn
 
 from lightning_emorec.branches.branch import Branch
@@ -163,6 +161,9 @@ class FunctionalsSvc(FunctionalsBranch, PerTaskBranch):
         Raises:
             EmorecError: All training clips are of one actor.
         """
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
         known, wanted, classes = labelled.places, labelled.labels, labelled.classes
         weight = np.zeros((classes, len(rows.values)))
         if len(np.unique(wanted)) < 2:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from lightning_emorec.types import Logits, Tasks
+
+if TYPE_CHECKING:
+    from sklearn.multiclass import OneVsRestClassifier
 
 Kernel = Literal["linear", "rbf"]
 
 
 def one_against_rest(kernel: Kernel, c: float, gamma: float) -> OneVsRestClassifier:
     """One support vector machine a class, not fitted yet; two classes share one."""
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.svm import SVC
+
     return OneVsRestClassifier(SVC(kernel=kernel, C=c, gamma=gamma))
 
 

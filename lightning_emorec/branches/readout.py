@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from lightning_emorec.types import Logits, Tasks
@@ -44,6 +43,8 @@ class Standardiser(nn.Module):
 
     def learn_from(self, clips: Iterable[NDArray[np.floating]]) -> None:
         """Take mean and deviation from the rows of all clips, each (rows, size), with few in memory at once."""
+        from sklearn.preprocessing import StandardScaler
+
         learned, clips = StandardScaler(), iter(clips)
         while some := list(islice(clips, AT_ONCE)):
             learned.partial_fit(np.concatenate(some).astype(np.float64))  # ComParE_2016 reaches 1e13

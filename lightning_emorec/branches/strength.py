@@ -8,8 +8,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 """Inverse strengths that are compared."""
@@ -33,6 +31,8 @@ def choose_c(
         That of `GRID` with the lowest negative log-likelihood of the clips left out; `OTHERWISE` where fewer than two
         actors, or two classes, are left to learn from.
     """
+    from sklearn.model_selection import GroupKFold
+
     folds = min(folds, len(set(actors)))
     if folds < 2:
         return OTHERWISE
@@ -59,6 +59,8 @@ class _LeftOut:
         learned: NDArray[np.intp],
         judged: NDArray[np.intp],
     ) -> None:
+        from sklearn.linear_model import LogisticRegression
+
         self.classes = np.unique(labels[learned])
         judged = judged[np.isin(labels[judged], self.classes)]
         self.truth = np.searchsorted(self.classes, labels[judged])

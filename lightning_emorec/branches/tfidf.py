@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
@@ -25,6 +22,9 @@ from lightning_emorec.branches.vocabulary import tokenise
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.training_data import LabelledClips, TrainingData
 from lightning_emorec.types import Batch, Logits, Tasks
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import FeatureUnion
 
 Array = NDArray[np.float64]
 
@@ -57,6 +57,9 @@ class TfidfLinear(nn.Module):
 
     def vectorisers(self) -> FeatureUnion:
         """The vectorisers of scikit-learn that learn the terms; without state."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import FeatureUnion
+
         words = TfidfVectorizer(
             tokenizer=tokenise,
             token_pattern=None,
@@ -216,6 +219,9 @@ class TfidfSvc(TranscriptBranch, PerTaskBranch):
 
     def solve_task(self, rows: _Rows, labelled: LabelledClips) -> tuple[Array, Array]:
         """(terms, classes) and (classes,): an SVC and its calibration in one linear map."""
+        from sklearn.pipeline import make_pipeline
+        from sklearn.svm import LinearSVC
+
         texts, terms = rows.texts[labelled.places], rows.terms[labelled.places]
         found, classes = labelled.labels, labelled.classes
         present = np.unique(found)

@@ -11,8 +11,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_emorec.branches import Branch
+from lightning_emorec.checkpoint_file import FEATURES, RUN_CONFIG
 from lightning_emorec.distributed.process_group import end_started
-from lightning_emorec.inference import FEATURES, RUN_CONFIG, feature_keys
+from lightning_emorec.inference import feature_keys
 from lightning_emorec.part_logits import save_whole
 from lightning_emorec.run_paths import last_checkpoint
 

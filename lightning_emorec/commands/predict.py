@@ -20,6 +20,7 @@ from lightning_emorec.recognition.labelling import Labelling, Place
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.sources import Source, duration_of, sources_of
+from lightning_emorec.recognition.speakers import By, Speakers
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +80,9 @@ def predict(
         step_s: From window to window, and the length of a segment, in s.
         min_s: In longer recordings, speech shorter than this in s is not judged.
         coverage: Share of clips whose right class the sets of classes shall hold.
-        branches: Tell what each branch finds, too.
-        task: Further tasks to tell of, with commas between; sex, for one, is inferred of a person: none by default.
-        top_k: Tell only so many of the most probable emotions; branches and further tasks keep all.
+        branches: Give the probabilities of each branch, too.
+        task: Further tasks to give, with commas between; sex, for one, is inferred of a person: none by default.
+        top_k: Give only so many of the most probable emotions; branches and further tasks keep all.
         text: What is said, where there is one recording; else it is transcribed, if the model reads text.
         no_text: Leave out the branches that read text.
         channel: Take this one, counted from 0, each as a speaker, or their mix; by default what the model was trained
@@ -93,7 +94,7 @@ def predict(
         device: Such as cpu or cuda:0, for a checkpoint; by default a GPU where there is one.
         threads: That the model computes with.
         offline: Reach for no hub.
-        dry_run: Only tell what would be done: recordings, hours, and an estimate of the time.
+        dry_run: Only print what would be done: recordings, hours, and an estimate of the time.
         runs: Folder of all runs.
 
     Raises:
@@ -114,14 +115,15 @@ def predict(
         expected = "a model with embeddings for --embeddings"
         raise EmorecError(expected, f"{model.name}, which has none", "leave it out, or name another --ckpt")
     if not no_text and not model.reads_text and any(source.text is not None for source in sources):
-        log.warning("texts are told but not judged: the model reads no text")
+        log.warning("texts are given but not used: the model reads no text")
     for note in recognizer.notes:
         log.warning("%s", note)
+    by = None if adapt == "none" else adapt
     if dry_run:
-        _tell_plan(recognizer, sources)
+        _print_plan(recognizer, sources, by)
         return
     kept = Embeddings() if embeddings else None
-    place, by = _place(output, format, sources), None if adapt == "none" else adapt
+    place = _place(output, format, sources)
     labelling = Labelling(recognizer, sources, place, per, top_k, kept, by)
     failed = labelling.run()
     if embeddings and kept is not None:
@@ -137,7 +139,7 @@ def _place(output: str | None, format: Format | None, sources: Sequence[Source])
     """Where results go.
 
     Raises:
-        EmorecError: The format cannot be told, or holds one recording only.
+        EmorecError: The format is not known, or holds one recording only.
     """
     path = None if output is None else Path(output).expanduser()
     folder = path is not None and (path.is_dir() or not path.suffix)
@@ -153,8 +155,10 @@ def _place(output: str | None, format: Format | None, sources: Sequence[Source])
     return Place(path, folder, format)
 
 
-def _tell_plan(recognizer: Recognizer, sources: Sequence[Source]) -> None:
+def _print_plan(recognizer: Recognizer, sources: Sequence[Source], by: By | None) -> None:
     """Print what would be done, on standard error; the time is estimated from one window of noise."""
+    if by is not None:
+        print(Speakers(recognizer, sources, by).plan, file=sys.stderr)
     known = [seconds for source in sources if (seconds := duration_of(source)) is not None]
     unknown = f" ({len(sources) - len(known)} of unknown length)" if len(known) < len(sources) else ""
     options, rate_hz = recognizer.options, recognizer.model.rate_hz

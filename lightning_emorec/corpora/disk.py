@@ -1,4 +1,4 @@
-"""Sound files below a folder, and errors of a disk, told to the user in one line."""
+"""Sound files below a folder, and errors of a disk, in one line each."""
 
 from __future__ import annotations
 

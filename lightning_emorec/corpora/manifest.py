@@ -21,7 +21,7 @@ class ManifestCorpus(TableCorpus):
     With the columns `start` and `end`, in seconds, a row is a segment of its file; where both are empty it is the
     whole file, and an empty `end` is the file's end.
 
-    Speakers written 1, 01 and 1.0, or with stray blanks, are one person, and a line tells which names were made one.
+    Speakers written 1, 01 and 1.0, or with stray blanks, are one person, and a line says which names were made one.
     Names that differ in upper and lower case alone stay two, with a warning.
 
     Args:

@@ -32,7 +32,7 @@ def refuse_repeated_ids(clips: Sequence[Numbered], source: str) -> None:
 
 
 def repeated_recordings(clips: Sequence[Numbered], source: str) -> list[str]:
-    """Tell of recordings under two names: other spellings of a path, links, or upper case where that is no difference.
+    """Warn of recordings under two names: other spellings of a path, links, or upper case where that is no difference.
 
     Segments of a file at other times are other recordings.
 
@@ -69,7 +69,7 @@ def _file(clip: Clip) -> object:
     path = str(clip.path)
     try:
         status = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat
-    except OSError:  # absent: whoever reads it tells
+    except OSError:  # absent: reading it raises the same
         return os.path.normpath(path)
     return status.st_dev, status.st_ino
 

@@ -82,7 +82,7 @@ class TableCorpus(Corpus):
 
         Raises:
             EmorecError: The manifest is absent or lacks a column; rows cannot be read, or have an unknown class or
-                part, no speaker or impossible times (all of them are told at once); two rows have one id; or rows of
+                part, no speaker or impossible times (all are named at once); two rows have one id; or rows of
                 one recording contradict each other.
         """
         table = self.table()
@@ -118,7 +118,7 @@ class TableCorpus(Corpus):
     def _clip(
         self, number: int, row: Row, people: dict[str, str], bad: BadRows, passed: Counter[str]
     ) -> Clip | None:
-        """The clip of a row, or None if it is left out or `bad`; `passed` counts what is told of rows that are not."""
+        """The clip of a row, or None if it is left out or `bad`; `passed` counts what is said of other rows."""
         part = row.get(self._part_column, "") if self._part_column else ""
         if self._part_map.get(part, "") is None:
             passed["are left out, as they are of another part"] += 1

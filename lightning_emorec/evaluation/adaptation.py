@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from lightning_emorec.evaluation.prediction_sets import ASKED
 from lightning_emorec.evaluation.predictions import Predictions
 from lightning_emorec.evaluation.results import Fold, Results
 from lightning_emorec.evaluation.significance import sign_flip_p
-from lightning_emorec.fusion import SpeakerAdaptation
-from lightning_emorec.fusion.adapted import Scores
-from lightning_emorec.fusion.known_clips import Known, clips_of_speakers, draw_others, numbers_known
 from lightning_emorec.metrics import Array, score, scores_of
-from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED
+
+if TYPE_CHECKING:
+    from lightning_emorec.fusion import SpeakerAdaptation
+    from lightning_emorec.fusion.known_clips import DrawnClips, Scores
+    from lightning_emorec.part_logits import PartLogits
 
 GRID = (1, 2, 4, 8, 16, None)
 DRAWS = 5
@@ -143,7 +144,7 @@ def _judged(
     assert fold.adaptation is not None
     known = _known(results, parts, sample, draw)
     adapted = fold.adaptation.adapted(parts, known, scores) if sample.clips != 0 else parts
-    counts = numbers_known(known)
+    counts = known.numbers()
     whole = (
         fold.logits[results.chosen]["test"] if sample.clips == 0 else fold.adaptation.fused(adapted, counts)
     )
@@ -151,7 +152,9 @@ def _judged(
     return _Judged(whole, branches, _inside(fold, fold.adaptation, whole, counts, results.task))
 
 
-def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> Known:
+def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, draw: int) -> DrawnClips:
+    from lightning_emorec.fusion.known_clips import DrawnClips, clips_of_speakers  # it needs torch
+
     actors = {clip: results.clips[clip].actor for part in parts.values() for clip in part.clip_ids}
     speakers = clips_of_speakers(parts, actors)
 
@@ -159,7 +162,7 @@ def _known(results: Results, parts: Mapping[str, PartLogits], sample: Sample, dr
         return not sample.classes or results.clips[clip].labels.get(results.task) in sample.classes
 
     with_own = sample.kind == "with the judged clip"
-    return draw_others(speakers, sample.clips, draw, taken, with_own)
+    return DrawnClips(speakers, sample.clips, draw, taken, with_own)
 
 
 def _inside(
@@ -190,7 +193,7 @@ def _row(
 ) -> tuple[AdaptedRow, Array]:
     """The row of a sample, and the confusions that the gains of later rows are measured from."""
     task, classes = results.task, results.tasks[results.task]
-    wholes = [PartLogits.join([_bare(of.whole) for of in folds]) for folds in drawn]
+    wholes = [_joined([of.whole for of in folds]) for folds in drawn]
     confusions = np.mean(
         [Predictions.of(part, task, classes, results.clips).confusions() for part in wholes], axis=0
     )
@@ -217,13 +220,14 @@ def _row(
 
 
 def _uar(parts: Sequence[PartLogits], task: str) -> float:
-    joined = PartLogits.join([_bare(part) for part in parts])
+    joined = _joined(parts)
     return score(joined.logits[task], joined.labels[task])["uar"]
 
 
-def _bare(part: PartLogits) -> PartLogits:
-    """Without what adaptation takes of it, which the parts of different folds may not all have."""
-    return PartLogits(part.clip_ids, part.logits, part.labels)
+def _joined(parts: Sequence[PartLogits]) -> PartLogits:
+    """All clips, without what adaptation takes of them, which the parts of different folds may not all have."""
+    bare = [replace(part, content="", speakers={}) for part in parts]
+    return bare[0].join(bare)
 
 
 def _estimates(confusions: Array, base: Array, bootstrap: Bootstrap) -> dict[str, Estimate]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from lightning_emorec.evaluation.predictions import Predictions
-from lightning_emorec.metrics import ECE_BINS, calibration_error, confidence_bins
+from lightning_emorec.metrics import ECE_BINS, Array, calibration_error, confidence_bins
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,8 @@ class Calibration:
 
 def calibration(predictions: Predictions) -> Calibration:
     """Compare the probabilities of a model with observed frequencies."""
-    probabilities, labels = torch.from_numpy(predictions.probabilities), torch.from_numpy(predictions.labels)
-    confidence, right = torch.from_numpy(predictions.confidence), torch.from_numpy(predictions.right)
-    statements = [(of_class, labels == index) for index, of_class in enumerate(probabilities.unbind(dim=-1))]
+    confidence, right, labels = predictions.confidence, predictions.right, predictions.labels
+    statements = [(of_class, labels == index) for index, of_class in enumerate(predictions.probabilities.T)]
     errors = [calibration_error(*statement) for statement in statements]
     return Calibration(
         calibration_error(confidence, right),
@@ -55,12 +53,12 @@ def calibration(predictions: Predictions) -> Calibration:
     )
 
 
-def reliability_bins(confidence: Tensor, right: Tensor) -> list[ConfidenceBin]:
+def reliability_bins(confidence: Array, right: NDArray[np.bool_]) -> list[ConfidenceBin]:
     """The non-empty ECE bins of (clips,) probabilities and (clips,) bool outcomes."""
     bins = confidence_bins(confidence)
     groups = [bins == index for index in range(ECE_BINS)]
     return [
-        ConfidenceBin(int(group.sum()), float(confidence[group].mean()), float(right[group].double().mean()))
+        ConfidenceBin(int(group.sum()), float(confidence[group].mean()), float(right[group].mean()))
         for group in groups
         if group.any()
     ]

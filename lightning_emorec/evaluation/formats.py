@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lightning_emorec.evaluation.intervals import Estimate
-from lightning_emorec.splits import canonical
+from lightning_emorec.speaker_names import canonical
 
 
 def percent(value: float | None) -> str:

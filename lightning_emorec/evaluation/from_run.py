@@ -28,6 +28,7 @@ def gather_results(
     seconds: dict[str, float],
     config: str,
     before_refit: BeforeRefit | None = None,
+    kept: ValidationLogits | None = None,
 ) -> RunResults:
     """Collect the results of a run.
 
@@ -38,9 +39,10 @@ def gather_results(
         seconds: Stage -> wall time of the run itself.
         config: The run's config, as YAML.
         before_refit: The result of `loop_over_parts`.
+        kept: Validation logits in the checkpoint that is tested, which has no validation loop.
     """
     clips = {part: data.clips(part) for part in PARTS}
-    chosen, known = _chosen(model), validation_logits(model, data, plan)
+    chosen, known = _chosen(model), validation_logits(model, data, plan) or kept
     fold = Fold(
         logits={
             system: {part: model.judged(of) for part, of in parts.items()}
@@ -101,18 +103,20 @@ def validation_logits(model: Branch, data: EmotionDataModule, plan: RunPlan) -> 
 
 
 def _confidence(model: Branch, known: ValidationLogits | None) -> Confidence | None:
-    if known is None:
+    if known is None or not known.parts:
         return None
     part: PartLogits | None
     if isinstance(model, FusionModule):
         part = out_of_actor(model.fitted, model.rule_name, known.parts, known.actors)
     else:
         part = known.parts[OWN]
-    return None if part is None else found_confidence(part, next(iter(model.tasks)), known.actors)
+    return (
+        None if part is None else found_confidence(model.judged(part), next(iter(model.tasks)), known.actors)
+    )
 
 
 def _adaptation(model: Branch, known: ValidationLogits | None) -> SpeakerAdaptation | None:
-    if known is None or model.hparams.get("adapt", "none") == "none":
+    if known is None or not known.parts or model.hparams.get("adapt", "none") == "none":
         return None
     if isinstance(model, FusionModule):
         return SpeakerAdaptation(known.parts, known.actors, model.fitted, model.rule_name)

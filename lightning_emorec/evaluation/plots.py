@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lightning_emorec.evaluation.calibration import ConfidenceBin, RiskCoverage
 from lightning_emorec.evaluation.curves import Curve
 from lightning_emorec.metrics import Integers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, which are distinguishable for colour-blind readers; the confusion matrix has one hue.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
@@ -140,6 +140,9 @@ def curves_figure(losses: Mapping[str, Curve], scores: Mapping[str, Curve]) -> s
 
 def svg(inches: tuple[float, float], paint: Callable[..., None], panels: int = 1) -> str:
     """Render a figure of so many panels, one above the other, as an SVG element; `paint` gets their axes."""
+    import matplotlib  # takes half a second, and no verb draws for its help
+    from matplotlib.figure import Figure
+
     text = StringIO()
     no_metadata: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with matplotlib.rc_context(STYLE):

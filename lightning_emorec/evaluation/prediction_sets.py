@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from lightning_emorec.confidence import covered
 from lightning_emorec.evaluation.formats import count
@@ -76,14 +75,13 @@ def prediction_sets(results: Results, asked: float = ASKED) -> PredictionSets | 
             results.clips[clip].actor for clip, is_known in zip(part.clip_ids, known, strict=True) if is_known
         ]
     inside, size, actors = np.concatenate(held), np.concatenate(sizes), np.array(speaking)
-    confident, is_right = (torch.from_numpy(np.concatenate(of)) for of in (sure, right))
     return PredictionSets(
         asked,
         float(inside.mean()),
         {str(actor): float(inside[actors == actor].mean()) for actor in np.unique(actors)},
         float(size.mean()),
         float((size == 1).mean()),
-        float(calibration_error(confident, is_right)),
+        calibration_error(np.concatenate(sure), np.concatenate(right)),
         min(of.actors for of in founded),
         any(of.is_nominal(asked) for of in founded),
     )

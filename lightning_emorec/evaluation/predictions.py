@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.metrics import Array, Integers, labelled
-from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip
+
+if TYPE_CHECKING:
+    from lightning_emorec.part_logits import PartLogits
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from lightning_emorec.audio import Counts
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.evaluation.formats import actor_list, count
-from lightning_emorec.fusion import SpeakerAdaptation
-from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.types import UNLABELLED, Clip, Part, Tasks
 
-PartResults = dict[Part, PartLogits]
+if TYPE_CHECKING:
+    from lightning_emorec.audio import Counts
+    from lightning_emorec.fusion import SpeakerAdaptation
+    from lightning_emorec.part_logits import PartLogits
+
+PartResults = dict[Part, "PartLogits"]
 """Validation logits, test logits if tested, training logits with `score_training`."""
 
 PART_NAMES: dict[Part, str] = {"train": "training", "val": "validation", "test": "test"}
@@ -41,7 +43,7 @@ class System:
     way: Way | None = None
 
 
-BeforeRefit = dict[System, PartLogits]
+BeforeRefit = dict[System, "PartLogits"]
 """Test logits before the refit, of systems that were not trained on validation clips."""
 
 
@@ -162,7 +164,7 @@ class Results:
     def pooled(self, system: System, seed: int) -> PartLogits:
         """Logits of all clips of the evaluated part, pooled over folds."""
         parts = [fold.logits[system][self.part] for fold in self.of(seed)]
-        return parts[0] if len(parts) == 1 else PartLogits.join(parts)
+        return parts[0] if len(parts) == 1 else parts[0].join(parts)
 
     def label(self, system: System) -> str:
         """A unique label of a system, such as `log_linear (out of fold)`."""

@@ -9,11 +9,11 @@ import torch
 from lightning.pytorch import Trainer
 
 from lightning_emorec.branches import Branch, ClosedFormBranch
+from lightning_emorec.checkpoint_file import VALIDATION
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.evaluation.from_run import logits_of_part, validation_logits
 from lightning_emorec.evaluation.results import BeforeRefit
 from lightning_emorec.fusion import FusionModule
-from lightning_emorec.inference import VALIDATION
 from lightning_emorec.part_logits import save_whole
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.plan import RunPlan

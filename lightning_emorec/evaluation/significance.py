@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import binomtest
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.intervals import DEFAULT, Bootstrap, Estimate, Interval
@@ -124,6 +123,8 @@ def _pair(
     names: tuple[str, str], first: Predictions, second: Predictions, bootstrap: Bootstrap, permutations: int
 ) -> Comparison:
     """Compare two models on the same clips, without correction for other pairs."""
+    from scipy.stats import binomtest  # takes a second, and only paired tests need it
+
     first_right, second_right = first.right, second.right
     apart = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
     mcnemar = float(binomtest(apart[0], sum(apart)).pvalue) if sum(apart) else 1.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from lightning_emorec.evaluation.adaptation import AdaptedRow
 from lightning_emorec.evaluation.error_analysis import ActorRow
 from lightning_emorec.evaluation.plots import BLUE, GREY, ORANGE, WIDTH_INCHES, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_ACTORS = 40
 MOST_NAMED = 8

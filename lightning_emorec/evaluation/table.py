@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -19,8 +20,10 @@ from lightning_emorec.evaluation.evaluate import Evaluation
 from lightning_emorec.evaluation.formats import actor_list, brackets, percent
 from lightning_emorec.evaluation.leaderboard import SECTIONS, MeanSd, ScoreRow, score_rows, warnings
 from lightning_emorec.evaluation.results import PART_NAMES, WAY_NAMES, Results, RunResults
-from lightning_emorec.splits import Parts
 from lightning_emorec.types import Clip, Part, Tasks
+
+if TYPE_CHECKING:
+    from lightning_emorec.splits import Parts
 
 ACTOR_CHARACTERS = 120
 NAME_CHARACTERS = 32

@@ -111,5 +111,5 @@ def files_as_written(folder: Path) -> list[str]:
     ]
     if changed:
         found = f"others: {', '.join(changed)}"
-        raise EmorecError(f"the files that {folder / SUMS} tells of", found, "export the model again")
+        raise EmorecError(f"the files that {folder / SUMS} lists", found, "export the model again")
     return [*sums, SUMS]

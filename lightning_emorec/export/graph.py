@@ -33,7 +33,7 @@ def why_not(branch: Branch, rate_hz: int) -> str | None:
     if kind is WhisperStatistics and len(branch.features) > 1:
         return f"it reads {len(branch.features)} Whisper models, and the graph holds the encoder of one"
     if kind is WhisperStatistics and rate_hz != RATE_HZ:
-        return f"Whisper hears {RATE_HZ} Hz, and the model's audio has {rate_hz} Hz"
+        return f"Whisper takes {RATE_HZ} Hz, and the model's audio has {rate_hz} Hz"
     return None
 
 

@@ -17,7 +17,7 @@ from lightning_emorec.errors import UnavailableError
 from lightning_emorec.export.graph import ModelGraph
 
 LONGEST_S = 30
-"""Length up to which clips are heard; a longer one is to be cut before."""
+"""Length up to which clips are judged; a longer one is to be cut before."""
 
 FIX = "pip install 'lightning-emorec[export]'"
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.fusion.fitted_rules import FittedRules
 from lightning_emorec.fusion.founding import found_confidence, out_of_actor
-from lightning_emorec.fusion.known_clips import Known, adapted_part, clips_of_speakers, draw_others
+from lightning_emorec.fusion.known_clips import DrawnClips, Scores, adapted_parts, clips_of_speakers
 from lightning_emorec.fusion.rule import log_probabilities
 from lightning_emorec.part_logits import PartLogits
 from lightning_emorec.speaker_scores import (
@@ -30,9 +30,6 @@ GRID = (1, 2, 4, 8, 16)
 
 SEED = 0
 """Of the validation clips that are drawn as known ones."""
-
-Scores = dict[str, dict[str, SpeakerScores]]
-"""Branch -> task -> scores of its clips."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +105,7 @@ class SpeakerAdaptation:
         }
 
     def adapted(
-        self, parts: Mapping[str, PartLogits], known: Known, scores: Scores | None = None
+        self, parts: Mapping[str, PartLogits], known: DrawnClips, scores: Scores | None = None
     ) -> dict[str, PartLogits]:
         """Branch -> its logits, each clip adapted by those that are known of its speaker.
 
@@ -117,8 +114,7 @@ class SpeakerAdaptation:
             known: Which clips are known.
             scores: What `scores` gives of the parts, where that is at hand.
         """
-        scores = scores or self.scores(parts)
-        return {name: adapted_part(part, scores[name], known) for name, part in parts.items()}
+        return adapted_parts(parts, scores or self.scores(parts), known)
 
     def fused(self, parts: Mapping[str, PartLogits], counts: Mapping[str, int]) -> PartLogits:
         """Adapted logits of the branches, fused by the rule of each clip's mode; those of a single model as they are.
@@ -174,7 +170,7 @@ class SpeakerAdaptation:
 
     @cache  # noqa: B019 - there are as many as the grid has numbers
     def _solved(self, clips: int) -> AdaptedMode:
-        known = draw_others(self._speakers, clips, SEED)
+        known = DrawnClips(self._speakers, clips, SEED)
         parts = self.adapted(self.parts, known, self._validation_scores)
         fitted = None
         if self.fitted is not None:

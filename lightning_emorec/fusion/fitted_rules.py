@@ -8,7 +8,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from sklearn.model_selection import GroupKFold
 from torch import Tensor, nn
 
 from lightning_emorec.fusion.log_linear import LogLinear
@@ -209,6 +208,8 @@ def fuse_across_actors(
     Returns:
         (clips, classes) log-probabilities.
     """
+    from sklearn.model_selection import GroupKFold
+
     fused = logits.new_empty(logits.shape[1:])
     folds = GroupKFold(min(MOST_GROUPS, len(set(actors))))
     for others, own in folds.split(np.zeros(len(actors)), groups=actors):

@@ -1,4 +1,4 @@
-"""From a model's answer to what is told of a stretch of a recording."""
+"""From a model's answer to the result for a stretch of a recording."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def judgements(
 
     Args:
         model: What judges.
-        options: Which branches and tasks are told of.
+        options: Which branches and tasks results hold.
         waveforms: (time,) each, at the model's rate.
         texts: What is said in each; the branches that read text are left out unless all are known.
         content: Digest of the recording.

@@ -27,7 +27,7 @@ class KnownSpeaker:
     A clip is judged by the others: never by itself, and by each other one once.
 
     Attributes:
-        clips: Their number in effect; windows of a long recording overlap and count less.
+        clips: Their number in effect: windows of a long recording overlap, and count as the speech that they are of.
         closed: Whether all clips have been judged, so that answers are adapted.
     """
 
@@ -46,8 +46,19 @@ class KnownSpeaker:
 
     @property
     def others(self) -> int:
-        """How many other clips are known when one of them is judged."""
-        return int(self.clips * max(0, len(self) - 1) / max(1, len(self)) + 1e-6)
+        """How many other clips are known when one of them is judged; speech that windows share counts once."""
+        return int(self._others + 1e-6)
+
+    @property
+    def _others(self) -> float:
+        return max(0.0, self.clips - 1)
+
+    @cached_property
+    def _moves(self) -> bool:
+        """Whether the known clips change anything: for some branch, speakers differed by more than chance."""
+        task = next(iter(next(iter(self._kept.values())).fused))
+        scores = [of[task] for kept in self._kept.values() for of in kept.scores.values() if task in of]
+        return any(bool(of.ratio.isfinite().any()) for of in scores)
 
     def answer(
         self,
@@ -81,12 +92,17 @@ class KnownSpeaker:
         """How many clips were known."""
         if not self.others:
             return "not adapted: no other clip of the speaker is known"
-        return f"adapted by {self.others} other clip{'s' * (self.others != 1)} of the speaker"
+        if not self._moves:
+            return "not adapted: the model found no difference between the speakers of its own clips"
+        plural = "s" * (self.others != 1)
+        if self.clips < len(self):
+            return f"adapted by other speech of the speaker, as long as {self.others} window{plural}"
+        return f"adapted by {self.others} other clip{plural} of the speaker"
 
     @cached_property
     def warnings(self) -> list[str]:
         """Why the adaptation may not help."""
-        if not self.others:
+        if not self.others or not self._moves:
             return []
         found = [f"fewer than {FEW} known clips of the speaker bring little"] if self.others < FEW else []
         return found + self._one_sided()
@@ -139,4 +155,4 @@ class KnownSpeaker:
         counts = torch.ones(len(keys), len(scores))
         counts[range(len(keys)), [place[key] for key in keys]] = 0
         known = KnownClips.among(scores, counts)
-        return replace(known, count=known.count * self.clips / len(self))
+        return replace(known, count=known.count * self._others / max(1, len(self) - 1))

@@ -66,9 +66,9 @@ class Labelling:
         sources: All recordings.
         place: Where results go.
         per: One result a segment, or one a recording.
-        top_k: Classes that a result tells of; None means all.
+        top_k: Classes that a result holds; None means all.
         embeddings: Takes embeddings; then nothing found before is used.
-        adapt: What tells which recordings are of one speaker, to whom each is adapted by the others; None adapts none.
+        adapt: What says which recordings are of one speaker, to whom each is adapted by the others; None adapts none.
     """
 
     def __init__(

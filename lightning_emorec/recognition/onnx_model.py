@@ -30,7 +30,7 @@ class OnnxModel(RecognitionModel):
         threads: That it computes with; None leaves it to ONNX Runtime.
 
     Attributes:
-        longest_s: Of a waveform, only so many seconds from its beginning are heard.
+        longest_s: Of a waveform, only so many seconds from its beginning are judged.
         info: The metadata of the file.
 
     Raises:
@@ -98,7 +98,7 @@ class OnnxModel(RecognitionModel):
         """Judge waveforms of at least one sample each.
 
         Args:
-            waveforms: (time,) each, at `rate_hz`; the first `longest_s` of each is heard.
+            waveforms: (time,) each, at `rate_hz`; the first `longest_s` of each are judged.
             texts: Not read.
             embeddings: An export has none.
             contents: Not used: a clip is judged as it is.

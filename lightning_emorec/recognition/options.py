@@ -11,7 +11,7 @@ from lightning_emorec.errors import EmorecError
 
 @dataclass(frozen=True)
 class Options:
-    """How recordings are cut and what is told of them.
+    """How recordings are cut and what results hold.
 
     Attributes:
         whole_s: Recordings up to this length, in s, are judged whole; longer ones in windows over their speech.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.recognition.segment import NO_SPEECH
-from lightning_emorec.recognition.sources import Source
+from lightning_emorec.recognition.sources import Source, duration_of
 from lightning_emorec.speaker_names import canonical, is_nobody
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 By = Literal["speaker", "recording"]
-"""What tells which clips are of one speaker: a table's column, or that a recording has one speaker."""
+"""What says which clips are of one speaker: a table's column, or that a recording has one speaker."""
 
 
 def first_pass(recognizer: Recognizer, sources: Iterable[Source]) -> KnownSpeaker:
@@ -66,7 +66,7 @@ class Speakers:
     Args:
         recognizer: What labels.
         sources: All recordings.
-        by: What tells which are of one speaker.
+        by: What says which are of one speaker.
 
     Raises:
         EmorecError: The model cannot be adapted, or no recording names a speaker.
@@ -74,7 +74,7 @@ class Speakers:
 
     def __init__(self, recognizer: Recognizer, sources: Sequence[Source], by: By) -> None:
         require_adaptable(recognizer)
-        self._recognizer, self._by = recognizer, by
+        self._recognizer, self._by, self._all = recognizer, by, len(sources)
         self._sources: dict[str, list[Source]] = {}
         for source in sources:
             if (name := self.name(source)) is not None:
@@ -92,6 +92,20 @@ class Speakers:
         if self._by == "recording":
             return source.name
         return None if is_nobody(source.speaker.strip()) else canonical(source.speaker)
+
+    @property
+    def plan(self) -> str:
+        """What would be adapted, known before anything is judged: a whole recording needs another beside it."""
+        alone = [of[0] for of in self._sources.values() if len(of) == 1 and self._is_whole(of[0])]
+        adapted, named = len(self._sources) - len(alone), sum(map(len, self._sources.values()))
+        return (
+            f"--adapt {self._by}: {named - len(alone)} recordings of {adapted} speakers are adapted, in two passes; "
+            f"{len(alone)} are the only clip of their speaker, {self._all - named} name no speaker"
+        )
+
+    def _is_whole(self, source: Source) -> bool:
+        length_s = duration_of(source)
+        return length_s is not None and length_s <= self._recognizer.options.whole_s
 
     def recordings(self, source: Source) -> list[Source]:
         """All recordings of the speaker of one; none where nobody knows who speaks."""

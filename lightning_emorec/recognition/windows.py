@@ -99,7 +99,7 @@ class Windower:
         self._offset = 0  # of the buffer in the stream
         self._speech: Span | None = None  # not over; its end is what is certain so far
         self._windows = 0  # that were cut from it
-        self._heard = 0  # to where it was cut into pieces
+        self._piece_end = 0  # to where it was cut into pieces
 
     @property
     def duration(self) -> float:
@@ -128,7 +128,7 @@ class Windower:
             if self._speech and span.start - self._speech.end >= self._min:
                 found += self._end()
             if self._speech is None:
-                self._speech, self._windows, self._heard = span, 0, span.start
+                self._speech, self._windows, self._piece_end = span, 0, span.start
             self._speech = Span(self._speech.start, span.end)
             found += self._cut(self._speech)
         if self._speech and not running and self._detector.settled - self._speech.end >= self._min:
@@ -138,12 +138,14 @@ class Windower:
     def _cut(self, speech: Span) -> list[Event]:
         """Pieces and windows that fit in the speech so far, however long it goes on."""
         found: list[Event] = []
-        while self._piece and speech.end - self._heard >= self._piece + self._min:
-            found += self._cut_piece(self._heard + self._piece) + self._cut_windows(speech, self._heard)
+        while self._piece and speech.end - self._piece_end >= self._piece + self._min:
+            found += self._cut_piece(self._piece_end + self._piece) + self._cut_windows(
+                speech, self._piece_end
+            )
         return found if self._piece else self._cut_windows(speech, speech.end)
 
     def _cut_piece(self, end: int) -> list[Event]:
-        start, self._heard = self._heard, end
+        start, self._piece_end = self._piece_end, end
         return [Piece(start / RATE_HZ, end / RATE_HZ, self._read(start, end))]
 
     def _cut_windows(self, speech: Span, end: int) -> list[Event]:
@@ -160,8 +162,8 @@ class Windower:
             return []
         found: list[Event] = []
         if self._piece:  # two halves rather than a whole piece and a scrap
-            if speech.end - self._heard > self._piece:
-                found += self._cut_piece((self._heard + speech.end) // 2)
+            if speech.end - self._piece_end > self._piece:
+                found += self._cut_piece((self._piece_end + speech.end) // 2)
             found += self._cut_piece(speech.end)
         found += self._cut_windows(speech, speech.end)
         last_end = speech.start + (self._windows - 1) * self._step + self._window if self._windows else 0
@@ -181,7 +183,7 @@ class Windower:
         if self._speech:
             coming = self._speech.start + self._windows * self._step
             last = max(self._speech.start, self._speech.end - self._window)
-            first = min(first, coming, last, self._heard if self._piece else last)
+            first = min(first, coming, last, self._piece_end if self._piece else last)
         if first > self._offset:
             self._buffer, self._offset = self._buffer[first - self._offset :].copy(), first
 

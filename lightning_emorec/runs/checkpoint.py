@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import yaml
 
+from lightning_emorec.checkpoint_file import RUN_CONFIG, read_checkpoint
 from lightning_emorec.corpora.shared_classes import SharedClasses
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.inference import RUN_CONFIG, read_checkpoint
 from lightning_emorec.types import Tasks
 
 PLACE = ("accelerator", "devices", "strategy", "num_nodes", "logger")

@@ -29,7 +29,7 @@ class PretrainedPart:
         name: Name for people.
         data: What it was trained on, and who says so.
         names: Values of a config that name it, with `*` and `?` as in a shell.
-        classes: Class names, or other values, which tell that it is used.
+        classes: Class names, or other values, which show that it is used.
         corpora: Corpus classes that the data contains, test actors included.
         undisclosed: Whether the data is not listed, so that no corpus can be ruled out.
     """
@@ -47,7 +47,7 @@ class PretrainedPart:
 
 
 def pretrained_parts(model: Mapping[str, Any]) -> dict[str, PretrainedPart]:
-    """Hub id in a model's config -> its row of the table; of a part that only a class tells, the row's name -> the row.
+    """Hub id in a model's config -> its row of the table; of a part that only a class names, the row's name -> the row.
 
     Args:
         model: `model` of a run's config, branches inlined.

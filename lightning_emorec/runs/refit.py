@@ -9,9 +9,9 @@ from typing import Any
 
 from lightning_emorec.atomic_write import write_atomically
 from lightning_emorec.branches import branch_origins, resolve_spec
+from lightning_emorec.checkpoint_file import read_checkpoint
 from lightning_emorec.datamodule import EmotionDataModule
 from lightning_emorec.errors import EmorecError
-from lightning_emorec.inference import read_checkpoint
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.runs.fingerprint import describe_clips, fingerprint
 from lightning_emorec.runs.folder import FINGERPRINT

@@ -17,9 +17,10 @@ Classes = Mapping[str, Collection[str]]
 if TYPE_CHECKING:
     Share = float
 else:  # a float would take 4 for 4.0: Python may give `int | float | None` the order that another module wrote first
-    from jsonargparse.typing import OpenUnitInterval
+    from jsonargparse.typing import restricted_number_type
 
-    Share = OpenUnitInterval
+    # Any number: `checked_val_actors` refuses what is no share, in one line in place of the parser's ten.
+    Share = restricted_number_type("Share", float, (">", float("-inf")))
 
 ValActors = int | Share | None
 """How many actors validate: a number, a share of those who are not tested on, or None for what the corpus asks for."""

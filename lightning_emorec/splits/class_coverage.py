@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.speaker_names import canonical
@@ -38,18 +39,22 @@ def check_classes(parts: Parts, tasks: Tasks) -> None:
                 "choose another data.split, or mend the corpus's labels",
             )
         if missing := [one for one in classes if one not in found]:
-            log.warning("no %s clip is labelled %s: %s", name, task, ", ".join(missing))
+            warn_once(f"no {name} clip is labelled {task}: {', '.join(missing)}")
         if len(labelled) < _FEW_CLIPS:
             fix = (
                 "; data.split.init_args.val_actors can be a share, such as 0.15"
                 if name == "validation"
                 else ""
             )
-            log.warning(
-                "only %d %s clips are labelled %s: its figures are rough%s", len(labelled), name, task, fix
-            )
-    if told := telling_voices(parts.train, task):
-        log.warning("%s", told)
+            warn_once(f"only {len(labelled)} {name} clips are labelled {task}: its figures are rough{fix}")
+    if said := telling_voices(parts.train, task):
+        warn_once(said)
+
+
+@lru_cache
+def warn_once(message: str) -> None:
+    """Warn, once in a process: a run lists its clips to plan and to train, and a cross-validation deals each fold."""
+    log.warning("%s", message)
 
 
 def telling_voices(clips: Sequence[Clip], task: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
@@ -20,10 +18,9 @@ from lightning_emorec.splits.balance import (
     validating,
     validation_of,
 )
+from lightning_emorec.splits.class_coverage import warn_once
 from lightning_emorec.splits.split import Split, actors_in, natural, sexes_in
 from lightning_emorec.types import Clip, Part
-
-log = logging.getLogger(__name__)
 
 Scheme = Literal["emobox", "lj5", "loso"]
 
@@ -142,14 +139,9 @@ def _check_fold(fold: int, folds: int) -> None:
 def _warn_of_rare(classes: Classes, folds: int) -> None:
     speakers = speakers_of_each(classes, classes.keys())
     if rare := sorted(f"{one} ({count})" for one, count in speakers.items() if count < folds):
-        _warn_once(
+        warn_once(
             f"classes that fewer actors speak than there are folds, {folds}: some folds test without {', '.join(rare)}"
         )
-
-
-@lru_cache  # a cross-validation deals each of its folds
-def _warn_once(message: str) -> None:
-    log.warning("%s", message)
 
 
 def test_on(

@@ -17,7 +17,7 @@ class Published(Split):
 
     Args:
         allow_shared_actors: Accept actors in several parts, as in MELD. The scores are then not those for
-            speakers never heard.
+            unseen speakers.
     """
 
     shared_actor_fix = "choose another data.split or set data.split.init_args.allow_shared_actors"
@@ -42,6 +42,6 @@ class Published(Split):
         if not self.allow_shared_actors:
             return super().parts(clips)
         require_actors(clips)
-        log.warning("actors may be in several parts: scores are not those for speakers never heard")
+        log.warning("actors may be in several parts: scores are not those for unseen speakers")
         chosen = {part: [clip for clip in clips if clip.part == part] for part in PARTS}
         return Parts(chosen["train"], chosen["val"], chosen["test"])

@@ -98,7 +98,7 @@ class Split(ABC):
 
 
 def require_actors(clips: Sequence[Clip]) -> None:
-    """Refuse clips whose actor is empty: nobody could tell in which part they belong."""
+    """Refuse clips whose actor is empty: they belong to no part."""
     if without := [clip.id for clip in clips if not clip.actor]:
         found = f"none for {len(without)} of {len(clips)} clips, such as {without[0]}"
         raise EmorecError("an actor for every clip", found, "name the actors in data.corpus")

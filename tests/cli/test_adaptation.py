@@ -15,7 +15,8 @@ import torch
 import yaml
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.inference import VALIDATION, load_model, read_checkpoint
+from lightning_emorec.checkpoint_file import VALIDATION, read_checkpoint
+from lightning_emorec.inference import load_model
 from lightning_emorec.run_paths import best_checkpoint
 from lightning_emorec.validated import adaptation_of
 from tests.cli.conftest import Project, make_project
@@ -117,6 +118,14 @@ def test_a_run_reports_its_learning_curve_and_marks_it(trained: Project) -> None
     assert "test" not in json.loads(states.read_text())
 
 
+def test_a_test_of_the_checkpoint_reports_what_the_run_did(trained: Project) -> None:
+    best = str(best_checkpoint(trained.runs / "adapted"))
+    again = trained.run("test", "--ckpt_path", best, "--name=again")
+    run, tested = (trained.metrics(name) for name in ("adapted", again.plan.folder.name))
+    assert tested["adaptation"] == run["adaptation"]
+    assert tested["prediction_sets"] == run["prediction_sets"]
+
+
 def test_a_loaded_checkpoint_adapts_as_the_run_did(trained: Project) -> None:
     adaptation = adaptation_of(load_model(trained.runs / "adapted"))
     assert adaptation is not None
@@ -141,6 +150,18 @@ def test_a_table_with_speakers_is_labelled_by_adapted_models(
             assert after["branches"]["states"] != before["branches"]["states"]
         else:
             assert after == before
+
+
+def test_a_dry_run_says_what_would_be_adapted(
+    trained: Project, listed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("--list", listed, "--ckpt", "adapted", "--runs", str(trained.runs), "--adapt", "speaker")
+    main(["predict", *args, "--dry_run"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--adapt speaker: 9 recordings of 1 speakers are adapted, in two passes; 0 are" in err
+    assert "2 name no speaker" in err
+    assert "11 recordings" in err
 
 
 def test_a_model_that_is_not_adapted_and_an_export_are_refused(

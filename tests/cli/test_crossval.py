@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from lightning_emorec.__main__ import main
-from lightning_emorec.commands.crossval import CrossvalResults
+from lightning_emorec.commands.crossval.results import CrossvalResults
 from lightning_emorec.commands.crossval.run import FoldWorker
 from lightning_emorec.evaluation.results import System
 from lightning_emorec.jobs.child import Work

@@ -115,6 +115,16 @@ def test_a_checkpoint_of_other_classes_is_not_judged_by_these(
     assert "at least two of the model's classes of pitch" in said
 
 
+def test_a_share_of_validation_actors_that_is_none(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = ("--data.split", "KFold", "--data.split.folds=3", "--data.split.fold=0")
+    args = ("fit", "--config", project.config("text"), *split, "--data.split.val_actors=1.0")
+    (line,) = [line for line in error_of(project, capsys, *args).splitlines() if "expected" in line]
+    said = "expected at least 1 validation actor, or a share of the actors between 0 and 1; found"
+    assert line == f"error: {said} 1.0; set data.split.init_args.val_actors"
+
+
 def test_a_missing_checkpoint(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no file none.ckpt" in error_of(project, capsys, "test", "--ckpt_path", "none.ckpt")
 

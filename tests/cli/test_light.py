@@ -96,7 +96,7 @@ def test_the_command_has_its_help_and_its_errors(
         (("--device", "cuda:0"), 2, "found cuda:0; leave out --device"),
         (("--task", "sex"), 2, "error: expected no --task: the model has one; found sex; set --task"),
         (("--no_text",), 0, "WARNING --no_text changes nothing: the model reads no text"),
-        (("--text", "oh"), 0, "WARNING texts are told but not judged: the model reads no text"),
+        (("--text", "oh"), 0, "WARNING texts are given but not used: the model reads no text"),
     ],
 )
 def test_a_flag_that_an_export_cannot_follow_is_told(

@@ -36,6 +36,10 @@ def test_a_model_is_judged_on_the_classes_it_shares_with_another_corpus(
         "clips_left_out": {"hum": 18},
     }
     assert metrics["test"]["pitch"]["clips"] == 36
+    sets = metrics.get("prediction_sets")  # one validation actor founds none of a fusion
+    assert (sets and (sets["validation_actors"], 1 <= sets["mean_size"] <= 2)) == (
+        (1, True) if name == "audio" else None
+    )
     with (folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["predicted"] for row in rows} <= {"low", "high"}

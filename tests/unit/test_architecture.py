@@ -16,14 +16,14 @@ TESTS = Path(__file__).parents[1]
 
 STAGES = """
     errors user_caches installation renamed config_loader types atomic_write hashing locks progress nested
-    sqlite_store run_paths table speaker_names corpora splits audio augment features dataset training_data datamodule
-    speaker_scores part_logits confidence metrics branches fusion inference validated jobs distributed loggers callbacks
-    runs evaluation recognition export app commands cli __main__
+    sqlite_store run_paths checkpoint_file table speaker_names corpora splits audio augment features dataset
+    training_data datamodule speaker_scores part_logits confidence metrics branches fusion inference validated jobs
+    distributed loggers callbacks runs evaluation recognition export app commands cli __main__
 """.split()  # noqa: SIM905 - the design's own line
 
 LONGEST_FILE = 300
 
-HEAVY = {"whisper", "transformers", "wandb"}
+HEAVY = {"whisper", "transformers", "wandb", "sklearn"}
 """Slow to import and needed by few runs."""
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentParser
 
 from lightning_emorec.corpora import Ravdess, Synthetic
 from lightning_emorec.corpora.naming import EMOTIONS, RavdessName
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.splits import ActorLists, Folds, KFold, Parts, Split, check_classes
-from lightning_emorec.splits.folds import _warn_once
+from lightning_emorec.splits.class_coverage import warn_once
 from lightning_emorec.types import Clip, Part
 
 TASKS = {"emotion": ["happy", "sad", "angry", "neutral"]}
@@ -111,7 +111,7 @@ def test_sexes_are_balanced_where_classes_leave_a_choice() -> None:
 
 
 def test_a_class_that_too_few_speak_is_told_once_and_not_forced(caplog: pytest.LogCaptureFixture) -> None:
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
     clips = spoken(*["a b"] * 8, "a c", "a c")
     with caplog.at_level(logging.WARNING):
         tests = [KFold(5, fold).parts(clips).test for fold in range(5)]
@@ -139,9 +139,18 @@ def test_a_share_of_a_thousand_speakers_has_each_class() -> None:
 
 
 def warned_of(parts: Parts, caplog: pytest.LogCaptureFixture) -> str:
+    warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         check_classes(parts, TASKS)
     return caplog.text
+
+
+def test_a_part_is_warned_of_once_however_often_a_run_lists_it(caplog: pytest.LogCaptureFixture) -> None:
+    parts = Parts(spoken(*["happy sad angry neutral"] * 10), spoken(*["happy sad angry neutral"]), [])
+    warned_of(parts, caplog)
+    check_classes(parts, TASKS)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("only 4 validation clips are labelled emotion")
 
 
 def test_a_part_of_few_clips_or_without_a_class_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
@@ -193,7 +202,10 @@ def test_a_number_of_actors_and_a_share_are_told_apart_on_the_command_line(
     assert (found, isinstance(found, int)) == (parsed, isinstance(parsed, int))
 
 
-@pytest.mark.parametrize("given", ["1.0", "4.0", "1.5", "0.0"])
-def test_a_share_of_all_is_refused_on_the_command_line(given: str) -> None:
-    with pytest.raises(ArgumentError, match="val_actors"):
-        val_actors_of(given)
+@pytest.mark.parametrize("given", ["1.0", "4.0", "1.5", "0.0", "-0.5", "0"])
+def test_a_share_of_all_or_none_is_refused_by_the_split_and_not_by_the_parser(given: str) -> None:
+    parsed = val_actors_of(given)
+    with pytest.raises(
+        EmorecError, match=f"share of the actors between 0 and 1; found {given}; set data.split"
+    ):
+        KFold(5, 0, parsed)  # type: ignore[arg-type]

@@ -1,5 +1,1 @@
-"""`python -m lightning_emorec check`."""
-
-from lightning_emorec.commands.check.verb import check
-
-__all__ = ["check"]
+"""`check`: what is in a corpus, and what is wrong with it."""

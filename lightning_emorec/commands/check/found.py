@@ -13,7 +13,7 @@ from lightning_emorec.splits import Supported, canonical, supported, telling_voi
 from lightning_emorec.types import Clip
 
 FEW_CLIPS, FEW_SPEAKERS, UNEVEN = 20, 3, 10
-"""A class of fewer clips or speakers is told, and one that has so many times the clips of another."""
+"""A class of fewer clips or speakers is named, and one that has so many times the clips of another."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def checked(corpus: Corpus, store: AudioStore, name: str, max_s: float) -> Check
         corpus: Which is made to be there.
         store: Where its audio is decoded.
         name: Of its table or config.
-        max_s: Clips beyond it are told.
+        max_s: Clips beyond it are counted.
 
     Raises:
         EmorecError: The corpus cannot be listed.

@@ -37,7 +37,7 @@ def check(
     cache: str | None = None,
     json: str | None = None,
 ) -> None:
-    """Read a corpus and all its audio before training, and tell what is in it and what is wrong.
+    """Read a corpus and all its audio before training, and print what is in it and what is wrong.
 
     Audio is decoded as `fit` does it, and kept for it. Where some cannot be used, the exit status is 3.
 
@@ -49,7 +49,7 @@ def check(
         actor_column: Column of the table that has the speaker.
         root: Folder that the table's relative paths start from; by default the table's own.
         channel: The channel to take of every file, as --data.channel of fit.
-        max_s: Tell of clips that fit would cut to this length in s, its --data.max_s; by default the run's, or 15.
+        max_s: Count clips that fit would cut to this length in s, its --data.max_s; by default the run's, or 15.
         cache: Folder of decoded audio, as --data.cache of fit.
         json: File for all that is found.
 

@@ -8,11 +8,9 @@ import torch
 from lightning_emorec.confidence import Confidence
 from lightning_emorec.fusion import FittedRules, LogLinear, SpeakerAdaptation
 from lightning_emorec.fusion.known_clips import (
-    Known,
-    adapted_part,
+    DrawnClips,
+    adapted_parts,
     clips_of_speakers,
-    draw_others,
-    numbers_known,
 )
 from lightning_emorec.part_logits import PartLogits
 
@@ -41,8 +39,8 @@ def adaptation(parts: dict[str, PartLogits] = VALIDATION) -> SpeakerAdaptation:
     return SpeakerAdaptation(parts, ACTOR_OF, fitted, "log_linear")
 
 
-def fused(made: SpeakerAdaptation, parts: dict[str, PartLogits], known: Known) -> PartLogits:
-    return made.fused(made.adapted(parts, known), numbers_known(known))
+def fused(made: SpeakerAdaptation, parts: dict[str, PartLogits], known: DrawnClips) -> PartLogits:
+    return made.fused(made.adapted(parts, known), known.numbers())
 
 
 def accuracy(part: PartLogits) -> float:
@@ -51,14 +49,14 @@ def accuracy(part: PartLogits) -> float:
 
 def test_a_fusion_of_branches_without_scores_of_their_own_gains_by_their_logits() -> None:
     made = adaptation()
-    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), None, 1)
+    known = DrawnClips(clips_of_speakers(TEST, ACTOR_OF), None, 1)
     assert accuracy(fused(made, TEST, known)) > accuracy(made.fused(TEST, {})) + 0.05
 
 
 def test_without_known_clips_it_is_the_unadapted_fusion() -> None:
     made = adaptation()
     assert made.fitted is not None
-    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), 0, 1)
+    known = DrawnClips(clips_of_speakers(TEST, ACTOR_OF), 0, 1)
     expected = made.fitted.fuse_parts(TEST)["log_linear"]
     torch.testing.assert_close(
         fused(made, TEST, known).logits["emotion"], expected.logits["emotion"], atol=1e-6, rtol=0
@@ -106,7 +104,7 @@ def test_where_no_validation_logits_are_kept_there_is_no_mode_and_nothing_is_ada
     made = adaptation({})
     assert made.grid == []
     assert made.mode(8) is None
-    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), None, 1)
+    known = DrawnClips(clips_of_speakers(TEST, ACTOR_OF), None, 1)
     assert torch.equal(made.adapted(TEST, known)["a"].logits["emotion"], TEST["a"].logits["emotion"])
 
 
@@ -128,30 +126,11 @@ def test_a_validation_actor_is_adapted_by_what_is_learned_from_the_others() -> N
 
 def test_labels_of_the_judged_clips_reach_nothing() -> None:
     made = adaptation()
-    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), 8, 1)
+    known = DrawnClips(clips_of_speakers(TEST, ACTOR_OF), 8, 1)
     planted = {
         name: replace(part, labels={"emotion": part.labels["emotion"] * 0}) for name, part in TEST.items()
     }
     assert torch.equal(*(fused(made, parts, known).logits["emotion"] for parts in (TEST, planted)))
-
-
-def test_draws_are_the_same_for_a_seed_and_never_hold_the_judged_clip() -> None:
-    speakers = clips_of_speakers(TEST, ACTOR_OF)
-    first, again, other = (draw_others(speakers, 4, seed) for seed in (0, 0, 1))
-    for speaker, (ids, counts) in first.items():
-        assert torch.equal(counts, again[speaker][1])
-        assert not torch.equal(counts, other[speaker][1])
-        assert counts.sum(dim=1).tolist() == [4] * len(ids)
-        assert counts.diagonal().eq(0).all()
-
-
-def test_a_draw_may_hold_the_judged_clip_too_and_be_of_some_clips_only() -> None:
-    speakers = {"1": ["a", "b", "c", "d"]}
-    counts = draw_others(speakers, 2, 0, with_own=True)["1"][1]
-    assert counts.diagonal().eq(1).all()
-    assert counts.sum(dim=1).tolist() == [2] * 4
-    some = draw_others(speakers, None, 0, pool={"a", "b"}.__contains__)["1"][1]
-    assert some.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]]
 
 
 @pytest.mark.parametrize("name", ["", "nan", "Unknown"])
@@ -160,14 +139,14 @@ def test_clips_of_nobody_are_never_adapted_as_one_person(name: str) -> None:
         clip: ACTOR_OF[clip] for clip in VALIDATION["a"].clip_ids
     }
     assert clips_of_speakers(TEST, nobody) == {}
-    known = draw_others(clips_of_speakers(TEST, nobody), None, 0)
-    made = adapted_part(TEST["a"], adaptation().scores(TEST)["a"], known)
-    assert torch.equal(made.logits["emotion"], TEST["a"].logits["emotion"])
+    known = DrawnClips(clips_of_speakers(TEST, nobody), None, 0)
+    made = adapted_parts(TEST, adaptation().scores(TEST), known)
+    assert torch.equal(made["a"].logits["emotion"], TEST["a"].logits["emotion"])
 
 
 def test_a_branch_that_lacks_some_clips_is_adapted_by_those_that_it_takes() -> None:
     few = {**TEST, "b": TEST["b"].select(TEST["b"].clip_ids[::2])}
-    made = adaptation().adapted(few, draw_others(clips_of_speakers(few, ACTOR_OF), 4, 0))
+    made = adaptation().adapted(few, DrawnClips(clips_of_speakers(few, ACTOR_OF), 4, 0))
     assert made["b"].clip_ids == few["b"].clip_ids
     assert not torch.equal(made["b"].logits["emotion"], few["b"].logits["emotion"])
 
@@ -184,8 +163,8 @@ def test_scores_of_a_part_are_kept_with_its_logits() -> None:
 
 def test_clips_of_which_different_numbers_are_known_are_fused_by_different_rules() -> None:
     made = adaptation()
-    known = draw_others(clips_of_speakers(TEST, ACTOR_OF), 8, 0)
-    parts, counts = made.adapted(TEST, known), numbers_known(known)
+    known = DrawnClips(clips_of_speakers(TEST, ACTOR_OF), 8, 0)
+    parts, counts = made.adapted(TEST, known), known.numbers()
     some = {clip: number for clip, number in counts.items() if int(clip) % 2}
     mixed, all_, none = (made.fused(parts, of).logits["emotion"] for of in (some, counts, {}))
     assert torch.equal(mixed[1::2], all_[1::2])

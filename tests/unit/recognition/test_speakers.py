@@ -21,7 +21,7 @@ from lightning_emorec.recognition.model import Answer, RecognitionModel, Wavefor
 from lightning_emorec.recognition.options import Options
 from lightning_emorec.recognition.recognizer import Recognizer
 from lightning_emorec.recognition.segment import NO_SPEECH, Segment
-from lightning_emorec.recognition.sources import Source
+from lightning_emorec.recognition.sources import Source, source_of
 from lightning_emorec.recognition.speakers import Speakers, first_pass
 from lightning_emorec.recognition.unadapted import Unadapted
 from tests.unit.recognition.loud import Loud
@@ -157,6 +157,32 @@ def test_a_speaker_with_one_clip_is_not_adapted(tmp_path: Path) -> None:
     assert "not adapted: no other clip of the speaker is known" in found.notes
 
 
+def test_where_the_model_found_no_difference_between_speakers_nothing_is_called_adapted(
+    tmp_path: Path,
+) -> None:
+    made = recognizer()
+    part = validation()
+    one = dict.fromkeys(part.clip_ids, "1")
+    made.model.adaptation = SpeakerAdaptation({"model": part}, one)  # type: ignore[attr-defined]
+    found = labelled(made, clips(tmp_path, *SOFT))
+    assert {segment.label for segment in found} == {"quiet"}
+    said = "not adapted: the model found no difference between the speakers of its own clips"
+    assert all(segment.notes[-1] == said for segment in found)
+
+
+def test_a_plan_names_what_would_be_adapted(tmp_path: Path) -> None:
+    sources = [*clips(tmp_path, 0.55, 0.65), *clips(tmp_path, 0.55, speaker="bob")]
+    sources += clips(tmp_path, 0.55, speaker="")
+    made = recognizer()
+    assert Speakers(made, sources, "speaker").plan == (
+        "--adapt speaker: 2 recordings of 1 speakers are adapted, in two passes; "
+        "1 are the only clip of their speaker, 1 name no speaker"
+    )
+    assert "0 recordings of 0 speakers" in Speakers(made, sources, "recording").plan
+    assert "4 recordings of 4 speakers" in Speakers(recognizer(whole_s=0.9), sources, "recording").plan
+    assert made.model.judged == 0  # type: ignore[attr-defined]
+
+
 def test_a_one_sided_sample_is_warned_of_and_a_varied_one_is_not(tmp_path: Path) -> None:
     loud = first_pass(recognizer(), clips(tmp_path, *[0.95] * 10))
     assert any("look one-sided (loud is" in warning for warning in loud.warnings)
@@ -171,7 +197,17 @@ def test_a_long_recording_of_one_speaker_adapts_itself_and_its_windows_count_onc
     adapted = made.predict(long, 16000, adapt="recording")
     assert {segment.label for segment in plain} == {"quiet"}
     assert {segment.label for segment in adapted} == {"quiet", "loud"}
-    assert any("adapted by 7 other clips of the speaker" in segment.notes for segment in adapted)
+    said = "adapted by other speech of the speaker, as long as 7 windows"
+    assert all(said in segment.notes for segment in adapted)
+
+
+def test_speech_that_windows_share_counts_once() -> None:
+    """18 s of speech are 4.5 windows of 4 s, one of which is judged: 3 whole ones are known."""
+    long = np.concatenate([tone(of, 4.5, place) for place, of in enumerate(SOFT[:4])])
+    known = first_pass(recognizer(step_s=1.0), [source_of(long, 16000, None)])
+    assert len(known) > 10
+    assert known.clips == pytest.approx(4.5)
+    assert known.others == 3
 
 
 def test_python_may_name_other_recordings_of_the_speaker(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.commands.crossval import gather
+from lightning_emorec.commands.crossval.gather import gather
 from lightning_emorec.commands.crossval.results import write_results
 from lightning_emorec.evaluation.evaluate import evaluate_results
 from lightning_emorec.evaluation.leaderboard import warnings

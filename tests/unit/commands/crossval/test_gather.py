@@ -14,10 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lightning_emorec.commands.crossval import CrossvalResults, gather
 from lightning_emorec.commands.crossval.collect import branch_file
+from lightning_emorec.commands.crossval.gather import gather
 from lightning_emorec.commands.crossval.report import how_solved, print_crossval, write_crossval_page
-from lightning_emorec.commands.crossval.results import crossval_content, logits_path, write_results
+from lightning_emorec.commands.crossval.results import (
+    CrossvalResults,
+    crossval_content,
+    logits_path,
+    write_results,
+)
 from lightning_emorec.errors import EmorecError
 from lightning_emorec.evaluation.evaluate import evaluate_results
 from lightning_emorec.evaluation.predictions import Predictions

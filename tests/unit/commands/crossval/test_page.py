@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_emorec.commands.crossval import gather
+from lightning_emorec.commands.crossval.gather import gather
 from lightning_emorec.commands.crossval.report import write_crossval_page
 from lightning_emorec.evaluation.evaluate import evaluate_results
 from tests.unit.commands.crossval.conftest import add_seed

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lightning_emorec.commands.stress.degradations import CONDITIONS, check_conditions
-from lightning_emorec.commands.stress.finished_run import load_finished_run
-from lightning_emorec.commands.stress.page import print_stress, write_stress_page
-from lightning_emorec.commands.stress.results import StressResults, write_results
-from lightning_emorec.commands.stress.stress_test import StressTest
-from lightning_emorec.commands.stress.suite import run_suite
-from lightning_emorec.commands.stress.suite.results import SuiteResults
 from lightning_emorec.errors import EmorecError
 
 
@@ -22,7 +15,7 @@ def stress(
     skip: list[str] | str | None = None,
     suite: bool = False,
     clips: int | None = None,
-) -> StressResults | SuiteResults:
+) -> object:
     """Evaluate a finished run on degraded audio, and with a modality missing; or hold it to a suite of tests.
 
     The scores are for reporting only, not for choosing a model. Computed logits are kept in the run's folder and
@@ -39,8 +32,15 @@ def stress(
         clips: Evaluate no more clips of a run than these, drawn by its seed; all by default.
 
     Returns:
-        The content of the files.
+        The content of the files: `StressResults`, or `SuiteResults` with `suite`.
     """
+    from lightning_emorec.commands.stress.degradations import CONDITIONS, check_conditions
+    from lightning_emorec.commands.stress.finished_run import load_finished_run
+    from lightning_emorec.commands.stress.page import print_stress, write_stress_page
+    from lightning_emorec.commands.stress.results import write_results
+    from lightning_emorec.commands.stress.stress_test import StressTest
+    from lightning_emorec.commands.stress.suite import run_suite
+
     if clips is not None and clips < 1:
         raise EmorecError("at least one clip", str(clips), "set --clips, or leave it out for all")
     names = None if conditions is None else _names(conditions)
