@@ -6,17 +6,25 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test test-docs test-page lint docs clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## Run the main experiment on the embedded synthetic corpus, offline
 	$(BIN)/python -m lightning_emorec fit --config configs/demo.yaml
 
 # One thread a worker: PyTorch's own threads would fight over the cores. A file's tests share a worker.
-test: lint ## Lint, check types and run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test: lint ## Lint, check types and run the tests, but for those of the next two
+	$(PYTEST) --ignore tests/docs --ignore tests/app
+
+test-docs: .venv/.installed ## Run the commands of the documentation and the notebook
+	$(PYTEST) tests/docs
+
+test-page: .venv/.installed ## Drive the page of `app` with a browser
+	$(PYTEST) tests/app
 
 lint: .venv/.installed ## Lint and check types only
 	$(BIN)/ruff check .
