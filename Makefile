@@ -14,8 +14,9 @@ help: ## Show this list
 demo: .venv/.installed ## Run the main experiment on the embedded synthetic corpus, offline
 	$(BIN)/python -m lightning_emorec fit --config configs/demo.yaml
 
-# One thread a worker: PyTorch's own threads would fight over the cores. A file's tests share a worker.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# One thread and one process a worker: more would fight over the cores. A file's tests share a worker, and files are taken in
+# the order of their names, so that those of tests/cli, the longest, come first.
+PYTEST := OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: lint ## Lint, check types and run the tests, but for those of the next two
 	$(PYTEST) --ignore tests/docs --ignore tests/app
