@@ -47,8 +47,10 @@ def _has_last_page(file: BinaryIO) -> bool:
     if last is None or not last[1][0] & LAST_PAGE:
         return False
     table = last.start() + 27
-    lengths = tail[table : table + tail[table - 1]] if len(tail) >= table else b""
-    return bool(lengths) and table + len(lengths) + sum(lengths) <= len(tail)
+    if len(tail) < table:
+        return False
+    end = table + tail[table - 1]  # of the table, which is empty where a page does nothing but end the stream
+    return end + sum(tail[table:end]) <= len(tail)
 
 
 def _goes_on(file: BinaryIO) -> bool:

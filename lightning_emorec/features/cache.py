@@ -41,7 +41,7 @@ _FEWEST = 32
 """Values that a process takes upon itself at once, where so many are missing: with each lot a model is loaded anew."""
 
 _UNKEPT_S = 1.0
-"""What a killed process loses at most: a commit waits for the disk, longer than a cheap value takes to compute."""
+"""Time to compute what a killed process loses: a commit waits for the disk, longer than a cheap value takes."""
 
 _PAUSE_S = 0.5
 """Between two looks at what other processes have computed."""
@@ -54,8 +54,8 @@ class LostValueError(EmorecError):
 class FeatureCache:
     """Values of features by the content of the audio they were made from.
 
-    One SQLite file a feature, in `folder/features/`. Values are committed each second, so what a run
-    that broke off has computed is there for the next one. The cache can be pickled, forked and used by several
+    One SQLite file a feature, in `folder/features/`. Values are committed for each second of computing, so what a
+    run that broke off has computed is there for the next one. The cache can be pickled, forked and used by several
     processes at once, which share among themselves what is missing.
 
     Args:
@@ -128,14 +128,15 @@ class FeatureCache:
                             with connection:
                                 connection.execute(insert, row)
 
-            kept_at = time.monotonic()
+            begun = time.monotonic()
+            values = zip(lot, feature.compute(list(lot.values()), audio), strict=True)
             try:
-                for digest, value in zip(lot, feature.compute(list(lot.values()), audio), strict=True):
+                for number, (digest, value) in enumerate(values, start=1):
                     blob = _pack(value)
                     rows.append((digest, zlib.crc32(blob), blob))
-                    if time.monotonic() - kept_at >= _UNKEPT_S:
+                    # By the mean time of a value, since a feature may give those of a batch together, after a minute.
+                    if len(rows) * (time.monotonic() - begun) / number >= _UNKEPT_S:
                         keep()
-                        kept_at = time.monotonic()
                     yield
             finally:
                 keep()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -55,6 +57,28 @@ def test_values_that_take_no_time_are_written_together(
     cache.fill(Cheap(), clips, [clip.id for clip in clips], AudioStore(tmp_path, 16000))
     assert statements.count("COMMIT") == 1
     assert cache.get(Cheap().stored_as, "29") == np.array([29.0])
+
+
+class Batch(Cheap):
+    """Gives four values together, after a while; the process is killed in the next batch."""
+
+    def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
+        time.sleep(0.3)
+        yield from super().compute(clips[:4], audio)
+        os._exit(1)
+
+
+def test_values_that_are_given_together_after_a_while_are_kept_before_the_next_are_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "_UNKEPT_S", 0.05)
+    cache, clips = FeatureCache(tmp_path), [Clip(str(number), "1", None) for number in range(6)]
+    args = (Batch(), clips, [clip.id for clip in clips], AudioStore(tmp_path, 16000))
+    worker = multiprocessing.get_context("fork").Process(target=cache.fill, args=args)
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 1
+    assert list(cache.missing(Batch(), clips, [clip.id for clip in clips])) == ["4", "5"]
 
 
 def seconds_of_sets(clips: int, actors: int) -> float:

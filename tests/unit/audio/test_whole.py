@@ -11,6 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from lightning_emorec.audio import decode, open_recording
+from lightning_emorec.audio.kinds import OGG
+from lightning_emorec.audio.whole import what_is_missing
 from tests.unit.audio.media import voice, write_media
 from tests.unit.audio.test_reader import id3
 
@@ -59,6 +61,15 @@ def test_a_whole_ogg_file_is_not_warned_of(
     for content in (whole, id3(500) + whole, whole + bytes(1000), whole + whole):
         assert seconds(tmp_path, "a.ogg", content) >= 4
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(("end", "is_whole"), [(4, True), (0, False)])
+def test_the_last_page_of_an_ogg_file_may_be_empty(end: int, is_whole: bool) -> None:
+    pages = [
+        b"OggS\0" + bytes([flags]) + bytes(20) + bytes([len(of), *of]) for flags, of in ((0, [3]), (end, []))
+    ]
+    file = io.BytesIO(pages[0] + b"abc" + pages[1])
+    assert (what_is_missing(file, OGG) == "") == is_whole
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.opus", "libopus"), ("a.ogg", "flac")])
