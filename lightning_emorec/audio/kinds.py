@@ -37,6 +37,8 @@ _MARKS = [
     (re.compile(rb"ID3|\xff[\xe2-\xff]"), MP3),
 ]
 
+_COUNT = re.compile(rb"VBRI|(?:Xing|Info)(?!\x00\x00\x00[\x01\x03\x05\x07\x09\x0b\x0d\x0f]\x00{4})")
+
 
 def kind_of(head: bytes) -> str:
     """The kind of a file, with its article, by its first `HEAD_BYTES` bytes; `TEXT` or `UNKNOWN` if it is no audio."""
@@ -63,5 +65,8 @@ def tag_bytes(head: bytes) -> int:
 
 
 def counts_frames(head: bytes) -> bool:
-    """Whether an MP3 holds its length, in the frame that `head`, behind any tag, begins with."""
-    return re.search(rb"Xing|Info|VBRI", head[:400]) is not None
+    """Whether an MP3 holds its length, in the frame that `head`, behind any tag, begins with.
+
+    A writer that was interrupted leaves a count of 0.
+    """
+    return _COUNT.search(head[:400]) is not None

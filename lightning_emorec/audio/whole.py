@@ -18,7 +18,7 @@ LAST_PAGE = 4
 TOLERATED_REST_BYTES = 4096
 """Two frames of the largest kind: some writers do not count the one that has the header."""
 
-COUNTED = re.compile(rb"(?:Xing|Info)\x00\x00\x00[\x03\x07\x0b\x0f].{4}(.{4})", re.DOTALL)
+COUNTED = re.compile(rb"(?:Xing|Info)\x00\x00\x00[\x03\x07\x0b\x0f].{4}(?!\x00{4})(.{4})", re.DOTALL)
 """The header of an MP3 that has the number of its frames and of its bytes, which is the group."""
 
 ID3V1_BYTES = 128

@@ -37,7 +37,7 @@ def decode_greedily(model: Whisper, spectra: Tensor, options: DecodingOptions) -
     Args:
         model: Whisper.
         spectra: (batch, mels, 2 * frames).
-        options: Of the library, with a temperature of 0.
+        options: Of the library, with a temperature of 0, without beams and timestamps.
     """
     from whisper.decoding import DecodingTask
 

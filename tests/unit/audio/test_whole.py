@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lightning_emorec.audio import decode, open_recording
 from lightning_emorec.audio.kinds import OGG
-from lightning_emorec.audio.whole import what_is_missing
+from lightning_emorec.audio.whole import COUNTED, what_is_missing
 from tests.unit.audio.media import voice, write_media
 from tests.unit.audio.test_reader import id3
 
@@ -99,6 +99,20 @@ def test_tags_and_zeros_behind_a_whole_mp3_are_not_warned_of(
     behind = (b"", b"TAG" + bytes(125), id3(30_000), id3(30_000) + b"TAG" + bytes(125), bytes(20_000))
     for content in (id3(700) + whole + tag for tag in behind):
         assert seconds(tmp_path, "a.mp3", content) == pytest.approx(4, abs=0.1)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("zeros", [4, 8])
+def test_an_mp3_whose_writer_was_interrupted_before_it_counted_is_read_to_its_end(
+    tmp_path: Path, zeros: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = mp3(tmp_path)
+    counted = COUNTED.search(whole)
+    assert counted is not None
+    content = (
+        whole[: counted.end() - zeros] + bytes(zeros) + whole[counted.end() :]
+    )  # of bytes; of frames too
+    assert seconds(tmp_path, "a.mp3", content) == pytest.approx(4, abs=0.1)
     assert caplog.messages == []
 
 
