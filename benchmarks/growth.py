@@ -115,9 +115,6 @@ def stages_of(folder: Path, count: int) -> Iterator[tuple[str, Stage]]:
     from lightning_emorec.corpora import ManifestCorpus
     from lightning_emorec.datamodule import EmotionDataModule
     from lightning_emorec.dataset import content_of
-    from lightning_emorec.evaluation.evaluate import evaluate_results
-    from lightning_emorec.evaluation.report import write_report
-    from lightning_emorec.evaluation.writers import write_files
     from lightning_emorec.features import FeatureCache, FeatureReader, LazyValues
     from lightning_emorec.runs.leakage import refuse_shared_recordings
     from lightning_emorec.splits import KFold
@@ -169,7 +166,17 @@ def stages_of(folder: Path, count: int) -> Iterator[tuple[str, Stage]]:
         return min(BATCHES * data.batch_size, len(data.clips("train")))
 
     yield "epoch", epoch
-    results = made_results(clips)
+    yield from results_stages(folder, clips)
+    yield "predict", partial(predict, folder, count)
+
+
+def results_stages(folder: Path, clips: Sequence[Any]) -> Iterator[tuple[str, Stage]]:
+    """The stages that read results, of all clips as test clips."""
+    from lightning_emorec.evaluation.evaluate import evaluate_results
+    from lightning_emorec.evaluation.report import write_report
+    from lightning_emorec.evaluation.writers import write_files
+
+    results, count = made_results(clips), len(clips)
     evaluations: list[Any] = []
 
     def evaluation() -> int:
@@ -185,7 +192,6 @@ def stages_of(folder: Path, count: int) -> Iterator[tuple[str, Stage]]:
         return count
 
     yield "report", report
-    yield "predict", partial(predict, folder, count)
 
 
 def cheap_feature() -> Any:
