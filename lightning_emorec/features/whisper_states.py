@@ -270,8 +270,8 @@ def chosen_layers(states: Tensor, layers: Sequence[int] | None, dim: int = 0) ->
 def statistics_of(states: Tensor) -> NDArray[np.float32]:
     """(layers, 5, width) from (layers, frames, width): mean, deviation and `QUANTILES` over the frames."""
     mean, frames = states.mean(dim=1).cpu().numpy(), states.cpu().numpy()
-    # In 64 bits, as torch adds them up too, which takes three times as long.
-    deviation = frames.std(axis=1, dtype=np.float64).astype(np.float32)
+    # In 64 bits, as torch adds them up too, which takes three times as long; a layer at a time, for the memory.
+    deviation = np.stack([layer.std(axis=0, dtype=np.float64) for layer in frames]).astype(np.float32)
     # Sorted by NumPy: torch.quantile takes 15 times longer, and no more than 16 million states at once.
     ordered = np.sort(frames, axis=1)
     place = np.array(QUANTILES, np.float32) * (ordered.shape[1] - 1)
