@@ -118,7 +118,7 @@ def _values(feature: Feature, clips: Sequence[Clip], audio: Sounds) -> list[Valu
     model = feature.weights.load()
     heard = (audio.at(RATE_16K_HZ).load(Path(clip.id)) for clip in clips)
     padded = (np.pad(sound, (0, max(0, SHORTEST - len(sound)))) for sound in heard)
-    return [statistics_of(feature._speech(model, [sound])[0])[None] for sound in padded]
+    return [statistics_of(feature._speech(model, sound))[None] for sound in padded]
 
 
 def _answer(selection: Selection, batch: Batch) -> dict[str, Rows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from lightning_emorec.features.whisper_context import WINDOW, context_of, frames_of, log_mel
+from lightning_emorec.features.whisper_context import WINDOW, frames_of, log_mel
 
 if TYPE_CHECKING:
     from whisper import Whisper
@@ -45,36 +45,27 @@ def layer_states(
 
 
 @torch.inference_mode()
-def states_of(model: Whisper, sounds: Sequence[NDArray[np.float32]], margin_s: float | None) -> list[Tensor]:
-    """States of sounds at 16 kHz, those of more than 30 s in windows of 30 s.
+def states_of(model: Whisper, sound: NDArray[np.float32], margin_s: float | None) -> Tensor:
+    """States of a sound at 16 kHz, of more than 30 s in windows of 30 s.
+
+    Each sound is encoded alone: with others in its batch its last bits would depend on them.
 
     Args:
         model: Whose encoder.
-        sounds: (time,) samples of one of any length, or of several whose contexts have one length.
-        margin_s: Silence after each; None fills the window of 30 s.
+        sound: (time,) samples.
+        margin_s: Silence after it; None fills the window of 30 s.
 
     Returns:
-        (1 + layers, frames, width) of each: its own frames after the convolutions and after each layer.
+        (1 + layers, frames, width): its own frames after the convolutions and after each layer.
     """
-    made: list[list[Tensor]] = [[] for _ in sounds]
-    # Copies, since decoded audio cannot be written to.
-    pieces = [torch.split(torch.tensor(sound), WINDOW) for sound in sounds]
-    for windows in zip(*pieces, strict=True):  # the first of each sound, and so on
-        mels = [log_mel(window.to(model.device), margin_s, model.dims.n_mels) for window in windows]
-        states = torch.stack(layer_states(model.encoder, torch.stack(mels)), dim=1)
-        for of_sound, own, window in zip(made, states, windows, strict=True):
-            of_sound.append(own[:, : frames_of(len(window))])
-    return [torch.cat(of_sound, dim=1) for of_sound in made]
-
-
-def in_batches(samples: Sequence[int], margin_s: float | None) -> Iterator[list[int]]:
-    """Places of sounds of so many samples that are encoded together: their contexts have one length."""
-    alike: dict[int, list[int]] = {}  # frames of context -> places
-    for place, length in enumerate(samples):
-        alike.setdefault(context_of(length, margin_s), []).append(place)
-    for frames, places in alike.items():
-        most = encoded_at_once(frames)  # 1 from 20 s on
-        yield from (places[start : start + most] for start in range(0, len(places), most))
+    made = []
+    for window in torch.split(
+        torch.tensor(sound), WINDOW
+    ):  # a copy, since decoded audio cannot be written to
+        mel = log_mel(window.to(model.device), margin_s, model.dims.n_mels)  # (mels, 2 * frames)
+        states = torch.cat(layer_states(model.encoder, mel[None]))  # (1 + layers, frames, width)
+        made.append(states[:, : frames_of(len(window))])
+    return torch.cat(made, dim=1)
 
 
 def encoded_at_once(frames: int) -> int:

@@ -22,11 +22,10 @@ from lightning_emorec.features.whisper_context import (
     FRAME,
     RATE_HZ,
     SHORTEST,
-    WINDOW,
     check_margin,
     frames_of,
 )
-from lightning_emorec.features.whisper_encoder import in_batches, states_of
+from lightning_emorec.features.whisper_encoder import states_of
 from lightning_emorec.features.whisper_weights import WhisperWeights
 from lightning_emorec.hashing import short_hash
 from lightning_emorec.types import Clip
@@ -40,7 +39,6 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Shares of a clip's frames whose states lie below a kept quantile."""
 
 _STATISTICS = 2  # to be raised when other statistics are kept
-_TOGETHER = 2 * WINDOW  # samples of clips that are taken at once, to find some of one length
 _CLEANING = 1  # to be raised when short or long clips are treated in another way
 
 
@@ -81,59 +79,25 @@ class WhisperStates(Feature):
         self.weights.check_available()
 
     def compute(self, clips: Sequence[Clip], audio: AudioStore) -> Iterator[Value]:
-        """Yield what is kept of the states of each clip; of about a minute of clips, those of one length together."""
+        """Yield what is kept of the states of each clip."""
         paths = sounds_of(clips)
         store = audio.at(RATE_HZ)
         digests = store.digests(paths)
         model = self.weights.load()
-        some: list[list[Sound]] = []  # the views of each clip
-        samples = 0
         for path, digest in zip(paths, digests, strict=True):
             sound = store.load(path)
-            some.append(self._views(np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest))
-            samples += len(sound)
-            if samples >= _TOGETHER:
-                yield from self._values(model, some)
-                some, samples = [], 0
-        yield from self._values(model, some)
-
-    def _values(self, model: Whisper, clips: Sequence[Sequence[Sound]]) -> Iterator[Value]:
-        """The value of each clip, from its views."""
-        views = [view for clip in clips for view in clip]
-        kept: dict[int, NDArray[np.float32]] = {}
-        for places in in_batches([len(view) for view in views], self.margin_s):
-            states = self._speech(model, [views[place] for place in places])
-            kept.update({place: self._kept(one) for place, one in zip(places, states, strict=True)})
-        in_order = iter([kept[place] for place in range(len(views))])
-        for clip in clips:
-            yield self._joined([next(in_order) for _ in clip])
+            yield self._kept(model, np.pad(sound, (0, max(0, SHORTEST - len(sound)))), digest)
 
     @abstractmethod
-    def _views(self, sound: Sound, digest: str) -> list[Sound]:
-        """The views that are taken of a clip of (time,) samples, whose content has this digest."""
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        """What is kept of a clip of (time,) samples, whose content has this digest."""
 
-    @abstractmethod
-    def _kept(self, states: Tensor) -> NDArray[np.float32]:
-        """What is kept of the states of a view, (1 + layers, frames, width)."""
-
-    @abstractmethod
-    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
-        """The value of a clip, from what is kept of each view."""
-
-    def _speech(self, model: Whisper, views: Sequence[Sound]) -> list[Tensor]:
-        """(1 + layers, frames, width) of each view: its states without those of the silence around its speech.
-
-        Args:
-            model: Whose encoder.
-            views: One of any length, or several whose contexts have one length.
-        """
-        states = states_of(model, views, self.margin_s)
-        return [self._trimmed(*of_view) for of_view in zip(states, views, strict=True)]
-
-    def _trimmed(self, states: Tensor, view: Sound) -> Tensor:
+    def _speech(self, model: Whisper, sound: Sound) -> Tensor:
+        """(1 + layers, frames, width): the states of a clip without those of the silence around its speech."""
+        states = states_of(model, sound, self.margin_s)
         if self.trim_db is None:
             return states
-        start, end = loud_span(view, RATE_HZ, self.trim_db)
+        start, end = loud_span(sound, RATE_HZ, self.trim_db)
         return states[:, start // FRAME : frames_of(end)]
 
 
@@ -173,14 +137,9 @@ class WhisperStateStatistics(WhisperStates):
         """Another name than the key, which has been the same since mean and deviation of the layers were all."""
         return f"{self.name}-{short_hash({**self.options(), 'statistics': _STATISTICS}, digits=12)}"
 
-    def _views(self, sound: Sound, digest: str) -> list[Sound]:
-        return [view_of(sound, number, digest, RATE_HZ) for number in range(self.views)]
-
-    def _kept(self, states: Tensor) -> NDArray[np.float32]:
-        return statistics_of(states)
-
-    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
-        return np.stack(kept).astype(np.float16)
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        views = (view_of(sound, number, digest, RATE_HZ) for number in range(self.views))
+        return np.stack([statistics_of(self._speech(model, view)) for view in views]).astype(np.float16)
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, views, 1 + layers, 5, width) float32."""
@@ -229,19 +188,12 @@ class WhisperStateFrames(WhisperStates):
         recipe = RECIPE if self.view else None
         return {**super().options(), "layers": layers, "step": self.step, "view": self.view, "recipe": recipe}
 
-    def _views(self, sound: Sound, digest: str) -> list[Sound]:
-        return [view_of(sound, self.view, digest, RATE_HZ)]
-
-    def _kept(self, states: Tensor) -> NDArray[np.float32]:
+    def _kept(self, model: Whisper, sound: Sound, digest: str) -> NDArray[np.float16]:
+        states = self._speech(model, view_of(sound, self.view, digest, RATE_HZ))
         states = chosen_layers(states[1:], self.layers)  # (layers, frames, width)
         pieces = torch.split(states, self.step, dim=1)
-        return (
-            torch.stack([piece.mean(dim=1) for piece in pieces]).cpu().numpy()
-        )  # (frames / step, layers, width)
-
-    def _joined(self, kept: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
-        (only,) = kept
-        return only.astype(np.float16)
+        rows = torch.stack([piece.mean(dim=1) for piece in pieces])  # (frames / step, layers, width)
+        return rows.half().cpu().numpy()
 
     def collate(self, values: Sequence[Value]) -> Tensor:
         """(batch, frames, layers, width + 1) float32: states and the mask, 0 after each clip's end."""
