@@ -127,9 +127,11 @@ def test_a_clip_has_the_same_states_alone_and_among_longer_ones(
 
 def test_a_clip_s_value_is_the_same_whatever_clips_are_computed_with_it(model: str, tmp_path: Path) -> None:
     feature = WhisperStateStatistics(model, views=3)
-    sounds = [noise(0.3), noise(0.5, 1), noise(0.3, 2)]
-    alone = [values(feature, tmp_path, sound)[0] for sound in sounds]
-    np.testing.assert_array_equal(values(feature, tmp_path, *sounds), alone)
+    together = values(feature, tmp_path, noise(0.3), noise(0.5, 1), noise(0.3, 2))
+    # The same files: libsndfile puts the time into those of floats, and views depend on the digest.
+    clips, store = [Clip(str(n), "1", tmp_path / f"{n}.wav") for n in range(3)], AudioStore(tmp_path, 16000)
+    alone = [np.asarray(value) for clip in clips for value in feature.compute([clip], store)]
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_statistics_rest_on_the_clip_s_own_frames(model: str, tmp_path: Path) -> None:
