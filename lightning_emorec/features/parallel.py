@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Sound = NDArray[np.float32]
 
-_FEW = 96  # clips that are done by the time that processes have started, each of which imports PyTorch
+_FEW = 24  # clips that are done by the time that processes have started
 _IDLE_S = 20  # then a process ends, since each holds the libraries' memory
 
 

@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 
-from lightning_emorec.features.whisper_encoder import encoded_at_once, layer_states
+from lightning_emorec.features.whisper_encoder import layer_states
 
 if TYPE_CHECKING:
     from whisper import DecodingOptions, DecodingResult, Whisper
     from whisper.decoding import DecodingTask
     from whisper.model import MultiHeadAttention, TextDecoder
 
+_AT_ONCE = 2000  # frames that are encoded at once; of more, each takes longer on a CPU
 _LOOP = 12  # tokens that repeat before they are expected to go on repeating
 _REPEATS = 3
 _LONGEST = 32  # tokens of the longest phrase that is looked for
@@ -60,7 +61,7 @@ class _Steps:
     def encode(self, spectra: Tensor) -> Tensor:
         """(batch, frames, width) from (batch, mels, 2 * frames)."""
         encoder = self.model.encoder
-        batches = torch.split(spectra, encoded_at_once(spectra.shape[2] // 2))
+        batches = torch.split(spectra, max(1, _AT_ONCE // (spectra.shape[2] // 2)))
         made = [layer_states(encoder, batch)[-1] for batch in batches]
         encoded: Tensor = encoder.ln_post(torch.cat(made))
         return encoded

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from whisper import Whisper
     from whisper.model import AudioEncoder, ResidualAttentionBlock
 
-_AT_ONCE = 2000  # frames that are encoded at once
-
 
 def layer_states(
     encoder: AudioEncoder,
@@ -66,8 +64,3 @@ def states_of(model: Whisper, sound: NDArray[np.float32], margin_s: float | None
         states = torch.cat(layer_states(model.encoder, mel[None]))  # (1 + layers, frames, width)
         made.append(states[:, : frames_of(len(window))])
     return torch.cat(made, dim=1)
-
-
-def encoded_at_once(frames: int) -> int:
-    """How many contexts of so many frames to encode together: of more, each takes longer on a CPU."""
-    return max(1, _AT_ONCE // frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -96,7 +97,12 @@ def small_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **{"branches": [], "confidence": {}, "synthetic": True, "precision": "float32"},
     }
     graph = ModelGraph({"audio": AudioCnn(tasks, width=4, stages=2).eval()}, None, front_end)
-    write_onnx(graph, front_end.rate_hz, folder / MODEL, metadata)
+    # In a process of its own: once a process has exported, its forks cannot train.
+    arguments = (graph, front_end.rate_hz, folder / MODEL, metadata)
+    child = multiprocessing.get_context("fork").Process(target=write_onnx, args=arguments)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
     (folder / "README.md").write_text("---\nlicense: other\n---\n# small\n", encoding="utf8")
     add_speech(folder)
     add_licences(folder)
