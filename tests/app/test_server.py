@@ -21,12 +21,19 @@ PATIENCE_S = 120.0
 """For a machine that does much else."""
 
 
+def client_of(page: Page) -> Any:
+    """A client of the page's endpoint; of its own accord it waits five seconds for each answer."""
+    from gradio_client import Client
+
+    return Client(page.url, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": PATIENCE_S})
+
+
 @pytest.fixture
 def ask(page: Page) -> Callable[[Path], Any]:
     """Ask the endpoint about a recording."""
-    from gradio_client import Client, handle_file
+    from gradio_client import handle_file
 
-    client = Client(page.url, verbose=False, analytics_enabled=False)
+    client = client_of(page)
     return lambda path: client.predict(handle_file(path), api_name="/predict")
 
 
@@ -46,10 +53,10 @@ def test_the_endpoint_answers_what_predict_writes(
 
 
 def test_answers_to_requests_at_once_do_not_mix(page: Page, recordings: Path) -> None:
-    from gradio_client import Client, handle_file
+    from gradio_client import handle_file
 
     names = ["angry.wav", "happy.wav", "sad.wav"]
-    clients = [(name, Client(page.url, verbose=False, analytics_enabled=False)) for name in [*names, *names]]
+    clients = [(name, client_of(page)) for name in [*names, *names]]
     jobs = [
         (name, client.submit(handle_file(recordings / name), api_name="/predict")) for name, client in clients
     ]
@@ -95,10 +102,10 @@ def test_files_of_this_machine_and_addresses_are_refused(page: Page, named: str)
 def test_recordings_that_are_too_long_or_too_large_are_refused(
     trained: Project, recordings: Path, tmp_path: Path
 ) -> None:
-    from gradio_client import Client, handle_file
+    from gradio_client import handle_file
 
     with serving(trained, tmp_path, "--max_minutes", "0.1", "--max_mb", "1") as page:
-        client = Client(page.url, verbose=False, analytics_enabled=False)
+        client = client_of(page)
         with pytest.raises(Exception, match=r"expected at most 0\.1 minutes"):
             client.predict(handle_file(recordings / "noise.wav"), api_name="/predict")
         with pytest.raises(httpx.HTTPStatusError, match="413"):
