@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import signal
+from traceback import walk_tb
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """`OSError.errno` of a write that exceeds the disk, a quota or the allowed file size."""
@@ -74,11 +75,23 @@ def _correctable(error: BaseException) -> str | None:
         return f"expected free space on the disk; found none{where}; free some and {_CONTINUE}"
     if isinstance(error, RuntimeError) and (failed := _WORKER_FAILED.search(str(error))):
         return failed[1]
-    if isinstance(error, RuntimeError) and (died := _WORKER_DIED.search(str(error))):
+    if (died := _dead_worker(error)) is not None:
         fix = f"if memory ran out, set fewer --data.workers (0: none) or a smaller --data.batch_size; then {_CONTINUE}"
-        return f"expected every data.workers process to stay alive; found {died[0].strip()}; {fix}"
+        return f"expected every data.workers process to stay alive; found {died}; {fix}"
     if isinstance(error, RuntimeError) and str(error) == "Could not determine home directory.":  # pathlib's
         return "expected paths without ~, or a home folder; found no home folder; set HOME, or write the paths in full"
     # jsonargparse wraps the exception of a constructor.
     ours = error.__cause__ if isinstance(error, ValueError) else error
     return str(ours) if isinstance(ours, EmorecError) else None
+
+
+def _dead_worker(error: BaseException) -> str | None:
+    """Which worker process has been killed; None where that is not what has happened."""
+    if isinstance(error, RuntimeError) and (died := _WORKER_DIED.search(str(error))):
+        return died[0].strip()
+    # A worker that is killed while its batch is taken over ends the connection before torch looks whether it is alive.
+    if isinstance(error, ConnectionError | EOFError | FileNotFoundError) and any(
+        frame.f_code.co_name == "rebuild_storage_fd" for frame, _ in walk_tb(error.__traceback__)
+    ):
+        return "DataLoader worker (pid unknown) gone while its batch was taken over"
+    return None

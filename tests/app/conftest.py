@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from tests.cli.conftest import Project, make_project
-from tests.warm_start import WarmPopen
+from tests.warm_start import COLD
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -79,7 +79,8 @@ def serving(project: Project, cache: Path, *args: str) -> Iterator[Page]:
         "--runs",
         str(project.runs),
     ]
-    process: subprocess.Popen[str] = WarmPopen(
+    # Not a fork: one closes the files of the test process, and has answered with nonsense at times.
+    process: subprocess.Popen[str] = COLD(
         [*command, "--port", "0", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ import torch
 
 from lightning_emorec.audio import AudioStore
 from lightning_emorec.branches import GradientBranch
-from lightning_emorec.errors import EmorecError
+from lightning_emorec.errors import EmorecError, line_and_status
 from lightning_emorec.types import Logits
 from tests.cli.conftest import Project
 from tests.cli.test_errors import damaged, error_of
@@ -26,6 +26,21 @@ def workers_of(pid: int) -> list[int]:
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in children if Path(f"/proc/{child}/cmdline").read_bytes() == command]
+
+
+def test_a_worker_that_is_gone_while_its_batch_is_taken_over_is_told_too() -> None:
+    def rebuild_storage_fd() -> None:  # torch's name
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    with pytest.raises(ConnectionResetError) as caught:
+        rebuild_storage_fd()
+    told = line_and_status(caught.value)
+    assert told is not None
+    assert told[0].startswith(
+        "error: expected every data.workers process to stay alive; found DataLoader worker (pid"
+    )
+    assert told[1] == 2
+    assert line_and_status(ConnectionResetError(104, "of something else")) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").is_file(), reason="finds the workers in /proc")
